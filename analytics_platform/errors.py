@@ -1,0 +1,141 @@
+"""Every error this platform raises on purpose, drawn as one tree. Pure.
+
+    PlatformError
+    ├── SettingError            a setting is missing or malformed
+    ├── DeclarationError        a stream, model or schema is declared wrongly
+    ├── UnreachableError        a system does not answer
+    ├── KafkaError
+    │   ├── OffsetsLostError    the broker no longer has offsets that were planned
+    │   ├── TopicChangedError   the topic was deleted and created again
+    │   └── MalformedBatchError bytes from the broker are no record batch
+    ├── LedgerError
+    │   └── FencedError         a newer writer has taken over
+    ├── TableError
+    │   └── StaleError          a table changed between decision and commit
+    └── LocalError              an embedded part cannot be installed or started
+
+A finding about data (a bad row, a broken contract) is a return value, never an error.
+"""
+
+
+class PlatformError(Exception):
+    """Something is wrong that a person can act on; the message says what to do."""
+
+
+class SettingError(PlatformError):
+    """A setting is missing or cannot be parsed."""
+
+    def __init__(self, name: str, problem: str, remedy: str) -> None:
+        super().__init__(name, problem, remedy)
+        self.name, self.problem, self.remedy = name, problem, remedy
+
+    def __str__(self) -> str:
+        return f"setting {self.name}: {self.problem}; {self.remedy}"
+
+
+class DeclarationError(PlatformError):
+    """A stream, model or schema is declared in a way that cannot work."""
+
+    def __init__(self, where: str, problem: str, remedy: str) -> None:
+        super().__init__(where, problem, remedy)
+        self.where, self.problem, self.remedy = where, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}; {self.remedy}"
+
+
+class UnreachableError(PlatformError):
+    """A system that we depend on does not answer."""
+
+    def __init__(self, system: str, address: str, reason: str, remedy: str) -> None:
+        super().__init__(system, address, reason, remedy)
+        self.system, self.address, self.reason, self.remedy = system, address, reason, remedy
+
+    def __str__(self) -> str:
+        return f"{self.system} at {self.address} does not answer ({self.reason}); {self.remedy}"
+
+
+class KafkaError(PlatformError):
+    """Kafka answered, but not with what was asked for."""
+
+
+class OffsetsLostError(KafkaError):
+    """Offsets that were planned are outside the log that the broker still has."""
+
+    def __init__(self, topic: str, partition: int, wanted: int, available: tuple[int, int]) -> None:
+        super().__init__(topic, partition, wanted, available)
+        self.topic, self.partition, self.wanted, self.available = topic, partition, wanted, available
+
+    def __str__(self) -> str:
+        first, end = self.available
+        return (
+            f"{self.topic}-{self.partition}: offset {self.wanted} was planned, the log holds [{first}, {end}); "
+            "retention or an unclean election took it: restore the topic, or discard the batch with a reason"
+        )
+
+
+class TopicChangedError(KafkaError):
+    """The topic's name now stands for another topic."""
+
+    def __init__(self, topic: str, planned: str, found: str) -> None:
+        super().__init__(topic, planned, found)
+        self.topic, self.planned, self.found = topic, planned, found
+
+    def __str__(self) -> str:
+        return (
+            f"{self.topic}: planned on topic id {self.planned}, the broker now has {self.found}; "
+            "it was deleted and recreated: its old offsets mean other records now"
+        )
+
+
+class MalformedBatchError(KafkaError):
+    """Bytes that claim to be a record batch are not one."""
+
+    def __init__(self, topic: str, partition: int, offset: int, problem: str) -> None:
+        super().__init__(topic, partition, offset, problem)
+        self.topic, self.partition, self.offset, self.problem = topic, partition, offset, problem
+
+    def __str__(self) -> str:
+        where = f"{self.topic}-{self.partition} at offset {self.offset}"
+        return f"{where}: {self.problem}; check the broker's disk and the network"
+
+
+class LedgerError(PlatformError):
+    """The ledger refused what was asked of it."""
+
+
+class FencedError(LedgerError):
+    """A newer writer has taken this pipeline over; this one must stop."""
+
+    def __init__(self, where: str, ours: int, theirs: int) -> None:
+        super().__init__(where, ours, theirs)
+        self.where, self.ours, self.theirs = where, ours, theirs
+
+    def __str__(self) -> str:
+        return f"{self.where}: epoch {self.theirs} took over from {self.ours}; nothing to do, the newer run goes on"
+
+
+class TableError(PlatformError):
+    """A table could not be read or written."""
+
+
+class StaleError(TableError):
+    """The table moved on after the decision was made; decide again on the new version."""
+
+    def __init__(self, table: str, decided_on: int, found: int) -> None:
+        super().__init__(table, decided_on, found)
+        self.table, self.decided_on, self.found = table, decided_on, found
+
+    def __str__(self) -> str:
+        return f"{self.table}: decided on version {self.decided_on}, found {self.found}; re-read and decide again"
+
+
+class LocalError(PlatformError):
+    """A part that runs on this machine could not be installed or started."""
+
+    def __init__(self, part: str, problem: str, remedy: str) -> None:
+        super().__init__(part, problem, remedy)
+        self.part, self.problem, self.remedy = part, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.part}: {self.problem}; {self.remedy}"

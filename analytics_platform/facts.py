@@ -1,0 +1,197 @@
+"""What happened: values that are recorded once and never change. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class BatchState(StrEnum):
+    """Where a batch is on its path."""
+
+    PLANNED = "planned"
+    LANDED = "landed"
+    JUDGED = "judged"
+    PUBLISHED = "published"
+    HELD = "held"
+    DISCARDED = "discarded"
+
+
+OPEN_STATES = (BatchState.PLANNED, BatchState.LANDED, BatchState.JUDGED)
+
+
+class Outcome(StrEnum):
+    """What became of a row; each row has exactly one."""
+
+    PUBLISHED = "published"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    QUARANTINED = "quarantined"
+    HELD = "held"
+    BEYOND_HORIZON = "beyond_horizon"
+
+
+class SchemaFormat(StrEnum):
+    """The language a schema is written in."""
+
+    AVRO = "AVRO"
+    JSON = "JSON"
+
+
+class Failpoint(StrEnum):
+    """The named places at which a test may kill a worker; the one list."""
+
+    AFTER_PLAN = "after_plan"
+    AFTER_FETCH = "after_fetch"
+    AFTER_PARQUET = "after_parquet"
+    AFTER_COMMIT = "after_commit"
+    AFTER_DIRTY = "after_dirty"
+    AFTER_PUBLISH = "after_publish"
+    AFTER_EVENT = "after_event"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """One immutable version of a subject; `text` is its Avro or JSON Schema source."""
+
+    id: int
+    guid: UUID
+    subject: str
+    version: int
+    format: SchemaFormat
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSchemas:
+    """The schemas a stream is decoded with: every writer version by id, and the one readers see."""
+
+    stream: str
+    reader: Schema
+    writers: Mapping[int, Schema]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OffsetRange:
+    """Offsets [start, end) of one partition of one topic, by the topic's id, not its name."""
+
+    topic_id: UUID
+    partition: int
+    start: int
+    end: int
+
+    @property
+    def offsets(self) -> int:
+        """How many offsets the range spans; gaps included."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionOffsets:
+    """What the broker says of a partition: the first offset kept, and the end of what is stable."""
+
+    topic_id: UUID
+    partition: int
+    first: int
+    stable_end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pins:
+    """What a batch is judged with, whenever that is."""
+
+    reader_schema_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class BatchId:
+    """A stream's n-th batch, counted from 1 without gaps."""
+
+    stream: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.stream}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The only unit of identity: immutable ranges, the hour they were planned in, and pins."""
+
+    id: BatchId
+    hour: datetime
+    ranges: tuple[OffsetRange, ...]
+    pins: Pins
+    state: BatchState = BatchState.PLANNED
+
+    @property
+    def offsets(self) -> int:
+        """How many offsets the batch spans; gaps included."""
+        return sum(r.offsets for r in self.ranges)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one check said of one batch."""
+
+    asset: str
+    check: str
+    passed: bool
+    severity: str
+    detail: str
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What became of one batch. Never edited: a later revision refers to the earlier.
+
+    `outcomes` counts rows; `hashes` is the order-free content hash by table; `versions` the table version that
+    holds the batch; `newest_event_at` the highest event time by partition up to and including this batch.
+    """
+
+    batch: BatchId
+    hour: datetime
+    revision: int
+    epoch: int
+    offsets: int
+    rows: int
+    gaps: int
+    outcomes: Mapping[Outcome, int]
+    hashes: Mapping[str, int]
+    versions: Mapping[str, int]
+    verdicts: tuple[Verdict, ...]
+    newest_event_at: Mapping[int, datetime]
+    metrics: Mapping[str, float]
+    libraries: Mapping[str, str]
+
+    @property
+    def is_reconciled(self) -> bool:
+        """Whether offsets = rows + gaps, and rows = the sum of outcomes."""
+        return self.offsets == self.rows + self.gaps and self.rows == sum(self.outcomes.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseReport:
+    """What one run did: the manifests it published, oldest first, and how long it took."""
+
+    pipeline: str
+    epoch: int
+    hour: datetime
+    manifests: tuple[Manifest, ...]
+    models: Mapping[str, "ModelReport"]
+    cycles: int
+    seconds: float
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReport:
+    """What a lease did to one model: grains recomputed, the version now public and its row count."""
+
+    model: str
+    grains: int
+    version: int
+    rows: int

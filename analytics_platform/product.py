@@ -1,0 +1,202 @@
+"""What is promised: streams, models and the closed sets they are declared with. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from analytics_platform.errors import DeclarationError
+
+EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Encoding(StrEnum):
+    """How a record's value is written on the topic."""
+
+    CONFLUENT = "confluent"  # 0x00 + schema id + body, or the schema's GUID in a header
+    AVRO = "avro"  # a bare Avro body, always in the reader schema
+    JSON = "json"  # bare JSON
+
+
+class Compatibility(StrEnum):
+    """What a new schema version may do to readers and writers of older ones."""
+
+    NONE = "NONE"
+    BACKWARD = "BACKWARD"
+    BACKWARD_TRANSITIVE = "BACKWARD_TRANSITIVE"
+    FORWARD = "FORWARD"
+    FORWARD_TRANSITIVE = "FORWARD_TRANSITIVE"
+    FULL = "FULL"
+    FULL_TRANSITIVE = "FULL_TRANSITIVE"
+
+
+class Severity(StrEnum):
+    """What a failed check does: warn only, or hold back what depends on it."""
+
+    WARN = "warn"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class FromHeader:
+    """Taken from a record header of this name (UTF-8 text)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromField:
+    """Taken from a top-level field of the value."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromKey:
+    """Taken from the record's key, as UTF-8 text."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromCoordinates:
+    """The record's own topic id, partition and offset: every record is its own event."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromBroker:
+    """The timestamp of the record itself."""
+
+
+Identity = FromHeader | FromField | FromKey | FromCoordinates
+EventTime = FromHeader | FromField | FromBroker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A row rule: `holds` is a SQL expression over the reader schema; NULL counts as false."""
+
+    name: str
+    holds: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One topic that becomes bronze, silver and exceptions tables.
+
+    `late_within` is how far behind the newest event of its partition a row may be before it is refused as
+    beyond the horizon; ids are deduplicated over the same span.
+    """
+
+    name: str
+    topic: str
+    pipeline: str
+    description: str
+    owner: str
+    encoding: Encoding = Encoding.CONFLUENT
+    identity: Identity = FromCoordinates()
+    event_time: EventTime = FromBroker()
+    key: str | None = None
+    rules: tuple[Rule, ...] = ()
+    freshness: timedelta = timedelta(minutes=2)
+    late_within: timedelta = timedelta(days=7)
+    compatibility: Compatibility = Compatibility.BACKWARD
+    since: datetime = EARLIEST
+    partitions: int = 1
+    batch_rows: int = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The grain of a model: tumbling windows of `size` over the UTC event time, named by `column`."""
+
+    column: str
+    size: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A table computed from silver tables by one SELECT, recomputed grain by grain.
+
+    The SQL sees each input as a relation of that name which holds only the rows of the grains being
+    recomputed, with a column named after the grain's beside the stream's own.
+    """
+
+    name: str
+    pipeline: str
+    description: str
+    owner: str
+    sql: str
+    inputs: tuple[str, ...]
+    grain: Window
+    freshness: timedelta = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """The streams and models that hang together: one lease, one lock, one Dagster job."""
+
+    name: str
+    streams: tuple[Stream, ...]
+    models: tuple[Model, ...]
+
+    @property
+    def since(self) -> datetime:
+        """The start of the pipeline's first hour."""
+        return min(stream.since for stream in self.streams)
+
+    def stream(self, name: str) -> Stream:
+        """The stream of that name; KeyError if it is not part of this pipeline."""
+        return {stream.name: stream for stream in self.streams}[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """Everything that is declared."""
+
+    pipelines: Mapping[str, Pipeline]
+
+    @property
+    def streams(self) -> dict[str, Stream]:
+        """Every declared stream by name."""
+        return {s.name: s for p in self.pipelines.values() for s in p.streams}
+
+    @property
+    def models(self) -> dict[str, Model]:
+        """Every declared model by name."""
+        return {m.name: m for p in self.pipelines.values() for m in p.models}
+
+
+def catalog_of(declared: list[Stream | Model]) -> Catalog:
+    """Group declarations into pipelines, by name; refuse what cannot work."""
+    streams = [d for d in declared if isinstance(d, Stream)]
+    models = [d for d in declared if isinstance(d, Model)]
+    _require_unique([d.name for d in declared])
+    by_name = {stream.name: stream for stream in streams}
+    for model in models:
+        _require_inputs(model, by_name)
+    pipelines = {
+        name: Pipeline(
+            name=name,
+            streams=tuple(sorted((s for s in streams if s.pipeline == name), key=lambda s: s.name)),
+            models=tuple(sorted((m for m in models if m.pipeline == name), key=lambda m: m.name)),
+        )
+        for name in sorted({stream.pipeline for stream in streams})
+    }
+    return Catalog(pipelines=pipelines)
+
+
+def _require_unique(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise DeclarationError(name, "declared twice", "give each stream and model a name of its own")
+
+
+def _require_inputs(model: Model, streams: Mapping[str, Stream]) -> None:
+    for name in model.inputs:
+        if name not in streams:
+            raise DeclarationError(model.name, f"reads {name}, which no stream declares", "declare it or mend `inputs`")
+        if streams[name].pipeline != model.pipeline:
+            raise DeclarationError(
+                model.name,
+                f"is in pipeline {model.pipeline}, its input {name} in {streams[name].pipeline}",
+                "put both into one pipeline",
+            )
