@@ -1,1 +1,1 @@
-"""ledger."""
+"""The ledger: what was planned, what became of it, and what readers may see."""

@@ -1,0 +1,101 @@
+"""Queries over table files, in DuckDB: winners of ids, recomputed grains, row rules."""
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from analytics_platform.errors import DeclarationError
+from analytics_platform.lake.model import recompute_sql
+from analytics_platform.lake.silver import WINNER_COLUMNS
+from analytics_platform.product import Model, Stream
+
+WINNERS = """
+    select event_id, partition, "offset", payload_hash from read_parquet($uris)
+    semi join wanted using (event_id) where batch < $batch
+"""
+
+
+def connect(threads: int = 2) -> duckdb.DuckDBPyConnection:
+    """An in-memory database that reads instants as UTC and writes nothing anywhere."""
+    connection = duckdb.connect(config={"threads": threads})
+    connection.execute("set timezone = 'UTC'; set enable_progress_bar = false; set preserve_insertion_order = false")
+    return connection
+
+
+def winners(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], ids: pa.Array, batch: int) -> pa.Table:
+    """WINNER_COLUMNS of the published copies of `ids` in batches before `batch`."""
+    if not uris or not len(ids):
+        return WINNER_COLUMNS.empty_table()
+    connection.register("wanted", pa.table({"event_id": ids}))
+    try:
+        found = connection.execute(WINNERS, {"uris": list(uris), "batch": batch}).to_arrow_table()
+    finally:
+        connection.unregister("wanted")
+    return found.cast(WINNER_COLUMNS)
+
+
+def failed_rules(connection: duckdb.DuckDBPyConnection, rows: pa.Table, stream: Stream) -> pa.ChunkedArray:
+    """Per row its decoding problem, else the first row rule it breaks, else null; in the order of the rows."""
+    if not stream.rules:
+        return rows["reason"]
+    cases = " ".join(f"when ({rule.holds}) is not true then 'rule {rule.name}'" for rule in stream.rules)
+    query = f"select case when reason is not null then reason {cases} end as reason, row_number from numbered"
+    numbered = rows.append_column("row_number", pa.array(range(rows.num_rows), pa.int64()))
+    connection.register("numbered", numbered)
+    try:
+        judged = connection.execute(f"select reason from ({query}) order by row_number").to_arrow_table()
+    except duckdb.Error as error:
+        remedy = "mend the expression in its `rules`"
+        raise DeclarationError(f"stream {stream.name}", f"a row rule cannot run: {error}", remedy) from error
+    finally:
+        connection.unregister("numbered")
+    return judged["reason"].cast(pa.string())
+
+
+def recompute(
+    connection: duckdb.DuckDBPyConnection,
+    model: Model,
+    uris: Mapping[str, Sequence[str]],
+    grains: Sequence[int],
+    inputs: Mapping[str, pa.Schema],
+) -> pa.Table:
+    """The model's rows of just those grains, from the files of each input that can hold them."""
+    connection.register("dirty_grains", pa.table({"grain": pa.array(grains, pa.int64())}))
+    for name in model.inputs:
+        _register_rows(connection, name, uris.get(name, ()), inputs[name])
+    try:
+        return connection.execute(recompute_sql(model)).to_arrow_table()
+    except duckdb.Error as error:
+        raise DeclarationError(f"model {model.name}", f"its SQL cannot run: {error}", "mend its .sql file") from error
+    finally:
+        connection.unregister("dirty_grains")
+
+
+def model_columns(model: Model, inputs: Mapping[str, pa.Schema]) -> pa.Schema:
+    """The columns that the model's SQL yields, found by running it over no rows."""
+    schema = recompute(connect(threads=1), model, {}, [], inputs).schema
+    if model.grain.column not in schema.names:
+        problem = f"its SQL does not select the grain column {model.grain.column}"
+        raise DeclarationError(f"model {model.name}", problem, "select it, and group by it")
+    return schema
+
+
+def read_files(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], columns: pa.Schema) -> pa.Table:
+    """Every row of those files, in those columns; columns that a file does not have yet are null."""
+    if not uris:
+        return columns.empty_table()
+    found = connection.execute("select * from read_parquet($uris, union_by_name = true)", {"uris": list(uris)})
+    return found.to_arrow_table().select(columns.names).cast(columns)
+
+
+def _register_rows(connection: duckdb.DuckDBPyConnection, name: str, uris: Sequence[str], columns: pa.Schema) -> None:
+    if not uris:
+        connection.execute(f'drop view if exists "{name}__rows"')
+        connection.register(f"{name}__rows", columns.empty_table())
+        return
+    connection.unregister(f"{name}__rows")
+    listed = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
+    connection.execute(
+        f'create or replace temp view "{name}__rows" as select * from read_parquet([{listed}], union_by_name = true)'
+    )

@@ -1,0 +1,100 @@
+"""What the tables look like: columns, names and where each lives. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import pyarrow as pa
+
+INSTANT = pa.timestamp("us", "UTC")
+HEADERS = pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", pa.binary())]))
+
+
+class Layer(StrEnum):
+    """The three tables of a stream."""
+
+    BRONZE = "bronze"
+    SILVER = "silver"
+    EXCEPTIONS = "exceptions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableShape:
+    """A table's name, columns and the columns whose bounds each file records."""
+
+    name: str
+    columns: pa.Schema
+    bounded_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFile:
+    """One file of a table version, with the bounds of the columns that its shape records."""
+
+    path: str
+    rows: int
+    low: dict[str, Any]
+    high: dict[str, Any]
+
+
+BRONZE_COLUMNS = pa.schema(
+    [
+        pa.field("batch", pa.int64(), nullable=False),
+        pa.field("partition", pa.int32(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("broker_at", INSTANT),
+        pa.field("key", pa.binary()),
+        pa.field("value", pa.binary()),
+        pa.field("headers", HEADERS),
+    ]
+)
+
+ROW_COLUMNS = [
+    pa.field("batch", pa.int64(), nullable=False),
+    pa.field("partition", pa.int32(), nullable=False),
+    pa.field("offset", pa.int64(), nullable=False),
+    pa.field("event_id", pa.string()),
+    pa.field("event_at", INSTANT),
+    pa.field("broker_at", INSTANT),
+    pa.field("traceparent", pa.string()),
+    pa.field("schema_id", pa.int32()),
+    pa.field("payload_hash", pa.int64()),
+]
+
+EXCEPTION_COLUMNS = pa.schema(
+    [
+        *ROW_COLUMNS,
+        pa.field("outcome", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("winner_partition", pa.int32()),
+        pa.field("winner_offset", pa.int64()),
+        pa.field("key", pa.binary()),
+        pa.field("value", pa.binary()),
+    ]
+)
+
+# Where a row came from and when our machines saw it: facts of the delivery, not of the content.
+UNHASHED = ("batch", "broker_at", "payload_hash", "winner_partition", "winner_offset")
+
+
+def bronze(stream: str) -> TableShape:
+    """Every record as it was read."""
+    return TableShape(name=f"{stream}/{Layer.BRONZE}", columns=BRONZE_COLUMNS, bounded_by=("batch",))
+
+
+def silver(stream: str, reader: pa.Schema) -> TableShape:
+    """The rows that passed, in the reader schema."""
+    columns = pa.schema([*ROW_COLUMNS, *reader])
+    return TableShape(
+        name=f"{stream}/{Layer.SILVER}", columns=columns, bounded_by=("batch", "event_id", "event_at", "broker_at")
+    )
+
+
+def exceptions(stream: str) -> TableShape:
+    """Every row that silver does not hold, and why."""
+    return TableShape(name=f"{stream}/{Layer.EXCEPTIONS}", columns=EXCEPTION_COLUMNS, bounded_by=("batch",))
+
+
+def hashed(rows: pa.Table) -> pa.Table:
+    """The columns that make up a table's content hash."""
+    return rows.select([name for name in rows.column_names if name not in UNHASHED])

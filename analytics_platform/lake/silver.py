@@ -1,0 +1,171 @@
+"""Which row of a batch becomes what: one outcome each. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.facts import Outcome
+
+AHEAD_AT_MOST = timedelta(days=1)  # an event time further ahead of its broker's would push its successors out
+NEVER = np.iinfo(np.int64).min
+IN_THE_FUTURE = "event time more than a day ahead of the broker"
+BEFORE_1970 = "event time before 1970"
+OUTCOMES = (
+    Outcome.PUBLISHED,
+    Outcome.DUPLICATE,
+    Outcome.CONFLICT,
+    Outcome.QUARANTINED,
+    Outcome.BEYOND_HORIZON,
+)
+CODE = {outcome: code for code, outcome in enumerate(OUTCOMES)}
+
+WINNER_COLUMNS = pa.schema(
+    [
+        pa.field("event_id", pa.string()),
+        pa.field("partition", pa.int32()),
+        pa.field("offset", pa.int64()),
+        pa.field("payload_hash", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One outcome for each row of a batch, in the order of the rows.
+
+    `outcome` holds codes into OUTCOMES, uint8, shape (n,); `winner` the row's winner as a row number of
+    `winners` followed by the batch itself, -1 where it has none; `reason` is null for published rows.
+    """
+
+    outcome: np.ndarray
+    reason: pa.Array
+    winner_partition: pa.Array
+    winner_offset: pa.Array
+    newest_event_at: Mapping[int, datetime]
+
+    def rows(self, outcome: Outcome) -> np.ndarray:
+        """A mask of the rows with that outcome."""
+        return self.outcome == CODE[outcome]
+
+    def counts(self) -> dict[Outcome, int]:
+        """How many rows have each outcome; outcomes without rows are left out."""
+        counts = np.bincount(self.outcome, minlength=len(OUTCOMES)).tolist()
+        return {outcome: count for outcome, count in zip(OUTCOMES, counts, strict=True) if count}
+
+
+def decide(rows: pa.Table, winners: pa.Table, newest_before: Mapping[int, datetime], horizon: timedelta) -> Decision:
+    """Give each row its outcome.
+
+    Args:
+        rows: partition, offset, event_id, event_at, broker_at, payload_hash and `reason` (null: passed its rules),
+            ordered by partition and offset.
+        winners: WINNER_COLUMNS; published copies from earlier batches of ids that occur in `rows`.
+        newest_before: by partition, the highest event time at earlier offsets.
+        horizon: how far behind that a row may be.
+    """
+    events = _micros(rows["event_at"])
+    reason, passed = _reasons(rows, events)
+    newest, newest_after = _newest_earlier(_ints(rows["partition"]), events, passed, newest_before)
+    beyond = passed & (events < newest - _us(horizon)) & (newest != NEVER)
+    candidates = passed & ~beyond
+    winner = _winner_rows(rows["event_id"], winners["event_id"], candidates)
+    everyone = pa.concat_tables([winners.select(TWIN), rows.select(TWIN)], promote_options="permissive")
+    lost = winner >= 0
+    same = np.zeros(len(rows), bool)
+    payloads = _ints(everyone["payload_hash"])
+    same[lost] = payloads[winner[lost]] == payloads[len(winners) :][lost]
+    outcome = np.full(len(rows), CODE[Outcome.PUBLISHED], np.uint8)
+    outcome[~passed] = CODE[Outcome.QUARANTINED]
+    outcome[beyond] = CODE[Outcome.BEYOND_HORIZON]
+    outcome[lost & same] = CODE[Outcome.DUPLICATE]
+    outcome[lost & ~same] = CODE[Outcome.CONFLICT]
+    taken = everyone.take(pa.array(winner, mask=~lost))
+    return Decision(
+        outcome=outcome,
+        reason=_explain(reason, outcome, horizon),
+        winner_partition=taken["partition"].combine_chunks(),
+        winner_offset=taken["offset"].combine_chunks(),
+        newest_event_at=newest_after,
+    )
+
+
+TWIN = ["partition", "offset", "payload_hash"]
+
+
+def _reasons(rows: pa.Table, events: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+    """Why a row fails on its own account, and a mask of those that do not."""
+    reason = rows["reason"].combine_chunks().cast(pa.string())
+    ahead = events > _micros(rows["broker_at"]) + _us(AHEAD_AT_MOST)
+    reason = pc.if_else(pc.and_(pc.is_null(reason), pa.array(ahead)), IN_THE_FUTURE, reason)
+    reason = pc.if_else(pc.and_(pc.is_null(reason), pa.array(events < 0)), BEFORE_1970, reason)
+    return reason, np.asarray(pc.is_null(reason))
+
+
+def _newest_earlier(
+    partitions: np.ndarray, events: np.ndarray, passed: np.ndarray, before: Mapping[int, datetime]
+) -> tuple[np.ndarray, dict[int, datetime]]:
+    """Per row the highest event time at earlier offsets of its partition; and by partition, after the last row."""
+    newest = np.full(len(events), NEVER, np.int64)
+    after = dict(before)
+    for partition in np.unique(partitions).tolist():
+        places = np.flatnonzero(partitions == partition)
+        known = _to_micros(before[partition]) if partition in before else NEVER
+        running = np.maximum.accumulate(np.concatenate([[known], np.where(passed[places], events[places], NEVER)]))
+        newest[places] = running[:-1]
+        if running[-1] != NEVER:
+            after[partition] = _to_datetime(int(running[-1]))
+    return newest, after
+
+
+def _winner_rows(ids: pa.ChunkedArray, winner_ids: pa.ChunkedArray, candidates: np.ndarray) -> np.ndarray:
+    """The row number of each candidate's winner in winners + rows; -1 where it wins itself or is no candidate."""
+    winner = np.full(len(ids), -1, np.int64)
+    places = np.flatnonzero(candidates)
+    encoded = ids.combine_chunks().take(pa.array(places)).dictionary_encode()
+    codes = np.asarray(encoded.indices)
+    first = np.full(len(encoded.dictionary), len(ids), np.int64)
+    np.minimum.at(first, codes, places)  # the earliest copy in this batch
+    published = pc.index_in(encoded.dictionary, value_set=winner_ids.combine_chunks())
+    earlier = np.asarray(pc.fill_null(published, -1)).astype(np.int64)
+    best = np.where(earlier >= 0, earlier, len(winner_ids) + first)
+    own = len(winner_ids) + places
+    winner[places] = np.where(best[codes] == own, -1, best[codes])
+    return winner
+
+
+def _explain(reason: pa.Array, outcome: np.ndarray, horizon: timedelta) -> pa.Array:
+    texts = {
+        Outcome.DUPLICATE: "copy of an event that is published",
+        Outcome.CONFLICT: "id of an event that is published with another payload",
+        Outcome.BEYOND_HORIZON: f"more than {horizon} behind the newest event of its partition",
+    }
+    for kind, text in texts.items():
+        reason = pc.if_else(pa.array(outcome == CODE[kind]), text, reason)
+    return reason
+
+
+def _ints(column: pa.ChunkedArray) -> np.ndarray:
+    return np.asarray(pc.fill_null(column.combine_chunks(), 0))
+
+
+def _micros(column: pa.ChunkedArray) -> np.ndarray:
+    return np.asarray(pc.fill_null(column.combine_chunks().cast(pa.int64()), 0))
+
+
+def _us(span: timedelta) -> int:
+    return span // timedelta(microseconds=1)
+
+
+EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def _to_micros(at: datetime) -> int:
+    return _us(at - EPOCH)
+
+
+def _to_datetime(micros: int) -> datetime:
+    return EPOCH + timedelta(microseconds=micros)

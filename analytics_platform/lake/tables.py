@@ -1,0 +1,175 @@
+"""Delta tables on disk: the one way they are read and written. A commit carries the writer's epoch."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from analytics_platform.errors import FencedError, StaleError
+from analytics_platform.facts import Failpoint
+from analytics_platform.lake.fingerprint import add, fingerprint
+from analytics_platform.lake.shapes import INSTANT, DataFile, TableShape, hashed
+
+WRITER = "writer"  # the application whose transaction version is the epoch
+CONFIGURATION = {
+    "delta.checkpointInterval": "100",
+    "delta.logRetentionDuration": "interval 2 days",
+    "delta.deletedFileRetentionDuration": "interval 1 days",
+}
+Reached = Callable[[Failpoint], None]
+
+
+class Table:
+    """One Delta table, opened by one writer. `Table.open` creates it where it is missing."""
+
+    def __init__(self, root: Path, shape: TableShape, delta: DeltaTable, reached: Reached) -> None:
+        self.shape, self._delta, self._reached = shape, delta, reached
+        self.root = root
+        self._files: tuple[int, list[DataFile]] = (-1, [])
+
+    @classmethod
+    def open(cls, tables: Path, shape: TableShape, reached: Reached = lambda _: None) -> "Table":
+        """The table of that shape under the folder `tables`."""
+        root = tables / shape.name
+        try:
+            delta = DeltaTable(str(root))
+        except TableNotFoundError:
+            root.mkdir(parents=True, exist_ok=True)
+            delta = DeltaTable.create(str(root), shape.columns, mode="ignore", configuration=CONFIGURATION)
+        return cls(root, shape, delta, reached)
+
+    @property
+    def version(self) -> int:
+        """The version this handle last saw."""
+        return self._delta.version()
+
+    def refresh(self) -> int:
+        """Catch up with the table's log; returns the version now seen."""
+        self._delta.update_incremental()
+        return self._delta.version()
+
+    def epoch(self) -> int:
+        """The highest epoch that has committed here; 0 for none."""
+        return self._delta.transaction_version(WRITER) or 0
+
+    def files(self) -> list[DataFile]:
+        """The files of the version last seen."""
+        if self._files[0] != self.version:
+            self._files = (self.version, _data_files(self._delta, self.shape.bounded_by))
+        return self._files[1]
+
+    def uris(self, files: Sequence[DataFile]) -> list[str]:
+        """Where those files are."""
+        return [str(self.root / file.path) for file in files]
+
+    def stamp(self, epoch: int) -> None:
+        """Commit nothing but the epoch, so that a writer of an older one can commit no more."""
+        self.refresh()
+        if self.epoch() < epoch:
+            self._commit([], decided_on=self.version, epoch=epoch)
+
+    def replace(
+        self, removed: Collection[DataFile], parts: Sequence[pa.Table], *, decided_on: int, epoch: int
+    ) -> tuple[int, int]:
+        """Remove files and add each part as a file, in one commit; returns the version and the parts' fingerprint.
+
+        The same content again is no commit. Raises FencedError if a newer writer has committed here, StaleError
+        if anything has been committed since `decided_on`.
+        """
+        contents = [(part, fingerprint(hashed(part))) for part in parts if part.num_rows]
+        content = add(fingerprint for _, fingerprint in contents)
+        paths = sorted(file.path for file in removed)
+        if sorted(_content_of(path) for path in paths) == sorted(f"{content:016x}" for _, content in contents):
+            self._require(decided_on, epoch)
+            return self.version, content
+        actions: list[AddAction | RemoveAction] = [RemoveAction(path, True, _now_ms()) for path in paths]
+        for part, part_content in contents:
+            actions.append(self._write(part, part_content))
+        self._reached(Failpoint.AFTER_PARQUET)
+        self._commit(actions, decided_on=decided_on, epoch=epoch)
+        self._reached(Failpoint.AFTER_COMMIT)
+        return self.version, content
+
+    def _write(self, rows: pa.Table, content: int) -> AddAction:
+        name = f"part-{content:016x}-{uuid.uuid4().hex}.parquet"
+        path = self.root / name
+        pq.write_table(rows, path, compression="zstd", compression_level=1, use_dictionary=_repetitive(rows))
+        bounds = _bounds(rows, self.shape.bounded_by)
+        return AddAction(name, path.stat().st_size, {}, _now_ms(), True, json.dumps(bounds))
+
+    def _commit(self, actions: list[AddAction | RemoveAction], *, decided_on: int, epoch: int) -> None:
+        self._require(decided_on, epoch)
+        properties = CommitProperties(app_transactions=[Transaction(WRITER, epoch)], max_commit_retries=0)
+        try:
+            self._delta.create_write_transaction(actions, "append", self.shape.columns, commit_properties=properties)
+        except CommitFailedError as error:
+            raise StaleError(self.shape.name, decided_on, self.refresh()) from error
+        self.refresh()
+
+    def _require(self, decided_on: int, epoch: int) -> None:
+        found = self.refresh()
+        if self.epoch() > epoch:
+            raise FencedError(f"table {self.shape.name}", epoch, self.epoch())
+        if found != decided_on:
+            raise StaleError(self.shape.name, decided_on, found)
+
+
+def _content_of(path: str) -> str:
+    """The fingerprint that a file's name carries: part-<fingerprint>-<unique>.parquet."""
+    return path.split("-")[1]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _repetitive(rows: pa.Table) -> list[str]:
+    """Columns whose values repeat: a dictionary pays there and costs elsewhere."""
+    return [
+        name
+        for name in ("batch", "partition", "schema_id", "outcome", "reason", "channel", "state", "city")
+        if name in rows.column_names
+    ]
+
+
+def _bounds(rows: pa.Table, columns: Sequence[str]) -> dict[str, Any]:
+    """Delta's file statistics, of those columns only."""
+    low, high = {}, {}
+    for name in columns:
+        extremes = pc.min_max(rows[name])
+        if extremes["min"].is_valid:
+            low[name], high[name] = _as_json(extremes["min"]), _as_json(extremes["max"])
+    return {"numRecords": rows.num_rows, "minValues": low, "maxValues": high, "nullCount": {}}
+
+
+def _as_json(value: pa.Scalar) -> Any:
+    """A bound as Delta writes it; instants as integers would not be valid, so in ISO with microseconds."""
+    if value.type == INSTANT:
+        return value.as_py().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.as_py()
+
+
+def _data_files(delta: DeltaTable, columns: Sequence[str]) -> list[DataFile]:
+    actions = pa.table(delta.get_add_actions(flatten=True))
+    found = {name: actions[name].to_pylist() for name in actions.column_names}
+    count = actions.num_rows
+    low = {c: found.get(f"min.{c}", [None] * count) for c in columns}
+    high = {c: found.get(f"max.{c}", [None] * count) for c in columns}
+    return [
+        DataFile(
+            path=found["path"][i],
+            rows=found["num_records"][i] or 0,
+            low={c: low[c][i] for c in columns},
+            high={c: high[c][i] for c in columns},
+        )
+        for i in range(count)
+    ]

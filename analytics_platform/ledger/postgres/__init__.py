@@ -1,0 +1,1 @@
+"""The ledger's tables in Postgres: planning, leases, dirty grains, publishing. Functions take the connection."""

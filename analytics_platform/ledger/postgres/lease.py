@@ -1,0 +1,85 @@
+"""One writer per pipeline: an advisory lock held by the writer's own connection, and an epoch that it raises."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+from analytics_platform.errors import FencedError
+
+LOCK_KEY = "hashtextextended('pipeline/' || %s, 0)"
+RAISE_EPOCH = """
+    update pipeline p set epoch = p.epoch + 1, run_id = %(run)s, hour = %(hour)s, lease_open = true, clean_end = false
+    from pipeline before where p.name = %(name)s and before.name = p.name returning p.epoch, before.clean_end
+"""
+END_LEASE = """
+    update pipeline set lease_open = false where name = %(name)s and epoch = %(epoch)s and not exists (
+        select 1 from batch where stream = any(%(streams)s) and state in ('planned', 'landed', 'judged'))
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to write a pipeline's tables. `is_clean` tells whether the writer before ended in order."""
+
+    pipeline: str
+    epoch: int
+    is_clean: bool
+
+
+def ensure_pipeline(connection: psycopg.Connection, name: str) -> None:
+    """Have a row to lock, before anything is planned."""
+    connection.execute("insert into pipeline (name) values (%s) on conflict do nothing", [name])
+
+
+@contextmanager
+def taken(connection: psycopg.Connection, name: str, run_id: str, hour: datetime) -> Iterator[Lease]:
+    """Wait for the pipeline's lock, raise its epoch, and hold both until the block ends.
+
+    The lock belongs to `connection`: when that breaks, Postgres frees it and the next writer goes on.
+    """
+    connection.execute(f"select pg_advisory_lock({LOCK_KEY})".encode(), [name])
+    try:
+        row = connection.execute(RAISE_EPOCH, {"name": name, "run": run_id, "hour": hour}).fetchone()
+        assert row is not None, "ensure_pipeline came first"
+        lease = Lease(pipeline=name, epoch=row[0], is_clean=row[1])
+        yield lease
+        connection.execute(
+            "update pipeline set clean_end = true, lease_open = false where name = %s and epoch = %s",
+            [name, lease.epoch],
+        )
+    finally:
+        if not connection.closed:
+            connection.execute(f"select pg_advisory_unlock({LOCK_KEY})".encode(), [name])
+
+
+def is_locked(connection: psycopg.Connection, name: str) -> bool:
+    """Whether some writer holds the pipeline's lock now."""
+    row = connection.execute(
+        f"""select exists (select 1 from pg_locks where locktype = 'advisory' and granted and objsubid = 1
+            and database = (select oid from pg_database where datname = current_database())
+            and (classid::bigint << 32) | objid::bigint = {LOCK_KEY})""".encode(),
+        [name],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def require_epoch(connection: psycopg.Connection, lease: Lease) -> None:
+    """Raise FencedError if a newer writer has come; inside a transaction this also keeps one from coming."""
+    row = connection.execute("select epoch from pipeline where name = %s for update", [lease.pipeline]).fetchone()
+    found = row[0] if row else -1
+    if found != lease.epoch:
+        raise FencedError(f"pipeline {lease.pipeline}", lease.epoch, found)
+
+
+def end(connection: psycopg.Connection, lease: Lease, streams: list[str]) -> bool:
+    """Close the lease, unless a batch has been planned meanwhile; False means: go on."""
+    with connection.transaction():
+        connection.execute("select 1 from pipeline where name = %s for update", [lease.pipeline])
+        ended = connection.execute(END_LEASE, {"name": lease.pipeline, "epoch": lease.epoch, "streams": streams})
+    return ended.rowcount == 1
+
+
+Clock = Callable[[], datetime]

@@ -1,0 +1,164 @@
+"""Recording batches: the frontier moves by compare-and-set, so that whoever plans, nothing is cut twice."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+
+from analytics_platform.facts import OPEN_STATES, Batch, BatchId, BatchState, OffsetRange, Pins
+
+MOVE_FRONTIER = """
+    insert into frontier (stream, topic_id, partition, next_offset)
+    values (%(stream)s, %(topic_id)s, %(partition)s, %(end)s)
+    on conflict (stream, topic_id, partition) do update set next_offset = excluded.next_offset
+    where frontier.next_offset = %(start)s
+"""
+ADD_BATCH = """
+    insert into batch (stream, number, hour, state, reader_schema_id, planned_at)
+    select %(stream)s, coalesce(max(number), 0) + 1, date_trunc('hour', %(now)s::timestamptz, 'UTC'), 'planned',
+           %(schema)s, %(now)s
+    from batch where stream = %(stream)s returning number, hour
+"""
+ADD_RANGE = "insert into batch_range values (%s, %s, %s, %s, %s, %s)"
+READ_BATCHES = """
+    select b.stream, b.number, b.hour, b.state, b.reader_schema_id,
+           coalesce(json_agg(json_build_array(r.topic_id, r.partition, r.start_offset, r.end_offset)
+                    order by r.topic_id, r.partition) filter (where r.stream is not null), '[]')
+    from batch b left join batch_range r using (stream, number)
+"""
+
+
+class _LostRaceError(Exception):
+    """Another planner moved the frontier first; the transaction rolls back."""
+
+
+def frontier(connection: psycopg.Connection, stream: str, topic_id: UUID) -> dict[int, int]:
+    """By partition, the next offset that no batch holds."""
+    rows = connection.execute(
+        "select partition, next_offset from frontier where stream = %s and topic_id = %s", [stream, topic_id]
+    )
+    return dict(rows.fetchall())
+
+
+def record(
+    connection: psycopg.Connection, pipeline: str, stream: str, ranges: Sequence[OffsetRange], pins: Pins, now: datetime
+) -> Batch | None:
+    """Move the frontier over `ranges` and record them as the stream's next batch; None if somebody else was first."""
+    try:
+        with connection.transaction():
+            connection.execute("select 1 from pipeline where name = %s for update", [pipeline])
+            for offsets in ranges:
+                _move_frontier(connection, stream, offsets)
+            parameters = {"stream": stream, "now": now, "schema": pins.reader_schema_id}
+            number, hour = _one(connection.execute(ADD_BATCH, parameters))
+            for r in ranges:
+                connection.execute(ADD_RANGE, [stream, number, r.topic_id, r.partition, r.start, r.end])
+    except _LostRaceError:
+        return None
+    return Batch(id=BatchId(stream=stream, number=number), hour=hour, ranges=tuple(ranges), pins=pins)
+
+
+def _move_frontier(connection: psycopg.Connection, stream: str, offsets: OffsetRange) -> None:
+    moved = connection.execute(
+        MOVE_FRONTIER,
+        {
+            "stream": stream,
+            "topic_id": offsets.topic_id,
+            "partition": offsets.partition,
+            "start": offsets.start,
+            "end": offsets.end,
+        },
+    )
+    if moved.rowcount != 1:
+        raise _LostRaceError
+
+
+def open_batches(connection: psycopg.Connection, streams: Sequence[str]) -> list[Batch]:
+    """Batches that are neither published, held nor discarded, in order of stream and number."""
+    query = READ_BATCHES + " where b.stream = any(%s) and b.state = any(%s) group by b.stream, b.number order by 1, 2"
+    return _batches(connection, query, [list(streams), list(OPEN_STATES)])
+
+
+def next_batches(connection: psycopg.Connection, streams: Sequence[str]) -> list[Batch]:
+    """The first open batch of each stream: what one cycle takes."""
+    first: dict[str, Batch] = {}
+    for batch in open_batches(connection, streams):
+        first.setdefault(batch.id.stream, batch)
+    return list(first.values())
+
+
+def batches_of_run(connection: psycopg.Connection, run_id: str) -> list[Batch]:
+    """What a run executed, in order of stream and number."""
+    query = (
+        READ_BATCHES
+        + " join batch_run u using (stream, number) where u.run_id = %s group by b.stream, b.number order by 1, 2"
+    )
+    return _batches(connection, query, [run_id])
+
+
+def batches_of_hours(connection: psycopg.Connection, streams: Sequence[str], hours: Sequence[datetime]) -> list[Batch]:
+    """Every batch planned in those hours, in order of stream and number."""
+    query = READ_BATCHES + " where b.stream = any(%s) and b.hour = any(%s) group by b.stream, b.number order by 1, 2"
+    return _batches(connection, query, [list(streams), list(hours)])
+
+
+def assign(connection: psycopg.Connection, run_id: str, batches: Sequence[Batch]) -> None:
+    """Remember that a run executes these batches."""
+    for batch in batches:
+        connection.execute(
+            "insert into batch_run values (%s, %s, %s) on conflict do nothing",
+            [run_id, batch.id.stream, batch.id.number],
+        )
+
+
+def mark_landed(connection: psycopg.Connection, batch: Batch) -> None:
+    """Record that bronze holds the batch: from here on Kafka is not read again for it."""
+    connection.execute(
+        "update batch set state = 'landed' where stream = %s and number = %s and state = 'planned'",
+        [batch.id.stream, batch.id.number],
+    )
+
+
+def is_on_hold(connection: psycopg.Connection) -> list[str]:
+    """Why nothing new may be planned; empty if it may."""
+    return [row[0] for row in connection.execute("select reason from ingestion_hold order by since").fetchall()]
+
+
+def hold_ingestion(connection: psycopg.Connection, reason: str) -> None:
+    """Plan nothing new until that reason is released; what is planned is finished."""
+    connection.execute("insert into ingestion_hold (reason) values (%s) on conflict do nothing", [reason])
+
+
+def release_ingestion(connection: psycopg.Connection, reason: str) -> None:
+    """Take that reason away; planning goes on when none is left."""
+    connection.execute("delete from ingestion_hold where reason = %s", [reason])
+
+
+def _batches(connection: psycopg.Connection, query: str, parameters: Sequence[object]) -> list[Batch]:
+    return [_batch(row) for row in connection.execute(query.encode(), parameters).fetchall()]
+
+
+def _batch(row: tuple) -> Batch:
+    stream, number, hour, state, schema, ranges = row
+    return Batch(
+        id=BatchId(stream=stream, number=number),
+        hour=hour,
+        ranges=tuple(OffsetRange(topic_id=UUID(t), partition=p, start=s, end=e) for t, p, s, e in ranges),
+        pins=Pins(reader_schema_id=schema),
+        state=BatchState(state),
+    )
+
+
+def _one(cursor: psycopg.Cursor) -> tuple:
+    row = cursor.fetchone()
+    assert row is not None, "the statement returns a row by construction"
+    return row
+
+
+def backlog(connection: psycopg.Connection) -> Mapping[str, int]:
+    """By stream, how many batches are open."""
+    rows = connection.execute(
+        "select stream, count(*) from batch where state = any(%s) group by 1", [list(OPEN_STATES)]
+    )
+    return dict(rows.fetchall())

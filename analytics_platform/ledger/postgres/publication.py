@@ -1,0 +1,105 @@
+"""The publish point: one transaction after which readers see a cycle's tables, or nothing of it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from analytics_platform.facts import Manifest
+from analytics_platform.ledger.manifest import from_json, to_json
+from analytics_platform.ledger.postgres import dirty
+from analytics_platform.ledger.postgres.lease import Lease, require_epoch
+
+ADD_MANIFEST = """
+    insert into manifest (stream, number, revision, hour, published_at, body)
+    values (%s, %s, %s, %s, %s, %s)
+"""
+ADD_PUBLICATION = "insert into publication (pipeline, epoch, published_at, versions) values (%s, %s, %s, %s)"
+NEWEST = "select versions from publication where pipeline = %s order by number desc limit 1"
+NEWEST_AT = """
+    select versions from publication where pipeline = %s and published_at <= %s
+    order by published_at desc, number desc limit 1
+"""
+LATEST_MANIFESTS = """
+    select distinct on (stream, number) stream, number, revision, hour, body from manifest
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycle:
+    """What one cycle wants public: manifests, every table's version, and the dirty marks it has worked off."""
+
+    manifests: Sequence[Manifest]
+    versions: Mapping[str, int]
+    seen_marks: Mapping[str, Mapping[int, int]]
+    published_at: datetime
+
+
+def publish(connection: psycopg.Connection, lease: Lease, cycle: Cycle) -> None:
+    """Make a cycle public, all of it or nothing; FencedError if a newer writer has come."""
+    with connection.transaction():
+        require_epoch(connection, lease)
+        for manifest in cycle.manifests:
+            _add(connection, manifest, cycle.published_at)
+        for model, seen in cycle.seen_marks.items():
+            dirty.clear(connection, model, seen)
+        connection.execute(
+            ADD_PUBLICATION, [lease.pipeline, lease.epoch, cycle.published_at, Jsonb(dict(cycle.versions))]
+        )
+
+
+def _add(connection: psycopg.Connection, manifest: Manifest, at: datetime) -> None:
+    batch = manifest.batch
+    body = Jsonb(to_json(manifest))
+    connection.execute(ADD_MANIFEST, [batch.stream, batch.number, manifest.revision, manifest.hour, at, body])
+    connection.execute(
+        "update batch set state = 'published' where stream = %s and number = %s", [batch.stream, batch.number]
+    )
+    failed = [v for v in manifest.verdicts if not v.passed]
+    if failed:
+        note = {"failed": [f"{v.asset}: {v.check}" for v in failed], "hour": manifest.hour.isoformat()}
+        connection.execute(
+            "insert into outbox (kind, key, body, created_at) values ('verdict', %s, %s, %s)",
+            [str(batch), Jsonb(note), at],
+        )
+
+
+def published_versions(connection: psycopg.Connection, pipeline: str, at: datetime | None = None) -> dict[str, int]:
+    """By table, the version that readers may see (as of `at`); empty before the first publication."""
+    found = connection.execute(NEWEST, [pipeline]) if at is None else connection.execute(NEWEST_AT, [pipeline, at])
+    row = found.fetchone()
+    return row[0] if row else {}
+
+
+def manifest_of(connection: psycopg.Connection, stream: str, number: int) -> Manifest | None:
+    """The latest revision of a batch's manifest."""
+    query = LATEST_MANIFESTS + " where stream = %s and number = %s order by stream, number, revision desc"
+    row = connection.execute(query.encode(), [stream, number]).fetchone()
+    return from_json(*row) if row else None
+
+
+def manifests_of_hours(
+    connection: psycopg.Connection, streams: Sequence[str], hours: Sequence[datetime]
+) -> list[Manifest]:
+    """The latest revision of each batch's manifest of those hours, oldest first."""
+    query = LATEST_MANIFESTS + " where stream = any(%s) and hour = any(%s) order by stream, number, revision desc"
+    rows = connection.execute(query.encode(), [list(streams), list(hours)]).fetchall()
+    return [from_json(*row) for row in rows]
+
+
+def newest_event_at(connection: psycopg.Connection, stream: str, before: int) -> dict[int, datetime]:
+    """By partition, the highest event time of all batches numbered below `before`."""
+    row = connection.execute(
+        "select body -> 'newest_event_at' from manifest where stream = %s and number < %s"
+        " order by number desc, revision desc limit 1",
+        [stream, before],
+    ).fetchone()
+    return {int(p): datetime.fromisoformat(at) for p, at in row[0].items()} if row else {}
+
+
+def as_text(manifest: Manifest) -> str:
+    """The manifest as one line of JSON, for logs and the command line."""
+    return json.dumps({"batch": str(manifest.batch), "revision": manifest.revision, **to_json(manifest)})
