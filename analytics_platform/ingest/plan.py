@@ -1,0 +1,60 @@
+"""Which offsets the next batch reads, decided from a frontier and the broker's stable offsets. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from analytics_platform.facts import OffsetRange, PartitionOffsets
+
+
+def plan_batch(
+    frontier: Mapping[int, int], stable: Sequence[PartitionOffsets], *, rows: int
+) -> tuple[OffsetRange, ...]:
+    """The ranges that follow the frontier, at most `rows` offsets in all; empty when nothing is new.
+
+    `frontier` is the next offset by partition; a partition it does not name starts at the first offset kept.
+    Each partition gets an equal share, what some do not need goes to those with more, and an odd rest to the
+    longest backlogs. Offsets that retention took are planned like any other, and reading them raises: move the
+    frontier over `lost_offsets` first, in the open.
+    """
+    starts = {p.partition: frontier.get(p.partition, p.first) for p in stable}
+    backlog = {p.partition: max(0, p.stable_end - starts[p.partition]) for p in stable}
+    shares = _share(backlog, rows)
+    return tuple(
+        OffsetRange(
+            topic_id=p.topic_id,
+            partition=p.partition,
+            start=starts[p.partition],
+            end=starts[p.partition] + shares[p.partition],
+        )
+        for p in sorted(stable, key=lambda p: p.partition)
+        if shares[p.partition]
+    )
+
+
+def lost_offsets(frontier: Mapping[int, int], stable: Sequence[PartitionOffsets]) -> tuple[OffsetRange, ...]:
+    """The offsets that retention or deletion took before they were planned, to be recorded as gaps."""
+    return tuple(
+        OffsetRange(topic_id=p.topic_id, partition=p.partition, start=frontier[p.partition], end=p.first)
+        for p in sorted(stable, key=lambda p: p.partition)
+        if frontier.get(p.partition, p.first) < p.first
+    )
+
+
+def _share(backlog: Mapping[int, int], rows: int) -> dict[int, int]:
+    level = _water_level(list(backlog.values()), rows)
+    shares = {partition: min(waiting, level) for partition, waiting in backlog.items()}
+    rest = rows - sum(shares.values())
+    by_need = sorted(backlog, key=lambda partition: (shares[partition] - backlog[partition], partition))
+    for partition in by_need[: max(0, rest)]:
+        shares[partition] += shares[partition] < backlog[partition]
+    return shares
+
+
+def _water_level(backlogs: list[int], rows: int) -> int:
+    """The highest share that all can be granted without going beyond `rows`."""
+    left = max(0, rows)
+    for index, waiting in enumerate(sorted(backlogs)):
+        share = left // (len(backlogs) - index)
+        if waiting > share:
+            return share
+        left -= waiting
+    return max(backlogs, default=0)
