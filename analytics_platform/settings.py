@@ -27,6 +27,9 @@ class Settings:
     lease_seconds: float = field(metadata={"about": "how long a run keeps its lease"})
     quiet_seconds: float = field(metadata={"about": "silence after which a run ends early"})
     cycle_seconds: float = field(metadata={"about": "least time between two cycles of a lease"})
+    base_port: int = field(metadata={"about": "first port of `ap up`: the UI; the others follow"})
+    events_per_second: float = field(metadata={"about": "what the auction house produces under `ap up`"})
+    least_free_percent: float = field(metadata={"about": "below this share of free disk, producer and ingestion hold"})
     log_level: str = field(metadata={"about": "DEBUG, INFO, WARNING or ERROR"})
 
 
@@ -109,6 +112,9 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "lease_seconds": "60",
         "quiet_seconds": "2",
         "cycle_seconds": "1",
+        "base_port": "3000",
+        "events_per_second": "500",
+        "least_free_percent": "10",
         "log_level": "INFO",
     }
 
