@@ -1,1 +1,57 @@
-"""cli."""
+"""The command line: noun, verb, `--json`. A command's file is imported only when it is asked for."""
+
+import importlib
+import sys
+
+import click
+
+from analytics_platform.errors import PlatformError
+
+# noun or verb: (module, one line). Said here so that `ap --help` imports none of them.
+COMMANDS = {
+    "up": ("analytics_platform.cli.up", "Start everything on this machine; Ctrl-C stops it."),
+    "down": ("analytics_platform.cli.down", "Stop what `ap up` started here."),
+    "status": ("analytics_platform.cli.status", "How it is, worst first; exit code 0, 1 or 2."),
+    "doctor": ("analytics_platform.cli.doctor", "What is wrong with this machine, and the fix."),
+    "logs": ("analytics_platform.cli.logs", "What the processes said, by time, batch, run."),
+    "config": ("analytics_platform.cli.config", "The settings and where each comes from."),
+    "reset": ("analytics_platform.cli.reset", "Delete this instance's local data."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of COMMANDS, which is the order a newcomer needs them in."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(COMMANDS[cmd_name][0]).command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in `ap --help`, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: ap up --detach && ap status",
+)
+@click.version_option(package_name="analytics-platform")
+def commands() -> None:
+    """Kafka in, trustworthy tables out, every step visible in Dagster."""
+
+
+def main() -> None:
+    """Run a command; an error a person can act on is one line on stderr and exit code 1."""
+    try:
+        commands(prog_name="ap")
+    except PlatformError as error:
+        click.echo(f"ap: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,128 @@
+"""The instance in one state folder: what it was started with, what runs, and who may run it."""
+
+import fcntl
+import json
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Any
+
+from analytics_platform.settings import instance_file
+
+MARKER = "AP_INSTANCE"  # in the environment of every process of an instance: its state folder
+PART = "AP_PART"  # beside it: which part the process is
+
+
+class PartState(StrEnum):
+    """Where a part is."""
+
+    WAITING = "waiting"  # for the parts it needs
+    STARTING = "starting"
+    UP = "up"
+    DONE = "done"  # a task that has ended well
+    DOWN = "down"  # ended; starts again after a pause
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartRecord:
+    """A part as the supervisor last saw it."""
+
+    state: PartState = PartState.WAITING
+    pid: int | None = None
+    address: str = ""
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """What `instance.json` holds; `environment` is what settings are read from while it runs."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[str, int] = field(default_factory=dict)
+    supervisor: int | None = None
+    started_at: str = ""
+    parts: Mapping[str, PartRecord] = field(default_factory=dict)
+
+
+def load_instance(state_dir: Path) -> Instance:
+    """The recorded instance; an empty one when none was ever started here or its record is unreadable."""
+    try:
+        raw = json.loads(instance_file(state_dir).read_text())
+    except (OSError, ValueError):
+        return Instance()
+    return _instance_of(raw) if isinstance(raw, dict) else Instance()
+
+
+def save_instance(state_dir: Path, instance: Instance) -> None:
+    """Replace the record in one step, so that no reader ever sees half of it."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = instance_file(state_dir)
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(asdict(instance), indent=1))
+    draft.replace(path)
+
+
+def stopped(instance: Instance) -> Instance:
+    """The same instance once nothing of it runs: its ports and environment are kept for the next start."""
+    parts = {name: replace(part, state=PartState.STOPPED, pid=None) for name, part in instance.parts.items()}
+    return replace(instance, supervisor=None, parts=parts)
+
+
+@contextmanager
+def owning(state_dir: Path) -> Generator[bool]:
+    """Whether this process is now the one supervisor of the folder; the kernel ends the claim with the process."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (state_dir / "supervisor.lock").open("a+") as file:
+        owned = _try_lock(file)
+        if owned:
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+        yield owned
+
+
+def supervisor_pid(state_dir: Path) -> int | None:
+    """The process that supervises this folder now, if any does."""
+    path = state_dir / "supervisor.lock"
+    if not path.exists():
+        return None
+    with path.open("a+") as file:
+        if _try_lock(file):
+            return None
+        file.seek(0)
+        text = file.read().strip()
+    return int(text) if text.isdigit() else None
+
+
+def now_text() -> str:
+    """Now, as it is written into records."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _instance_of(raw: Mapping[str, Any]) -> Instance:
+    parts = {
+        name: PartRecord(
+            state=PartState(part["state"]), pid=part["pid"], address=part["address"], restarts=part["restarts"]
+        )
+        for name, part in raw.get("parts", {}).items()
+    }
+    return Instance(
+        environment=raw.get("environment", {}),
+        ports=raw.get("ports", {}),
+        supervisor=raw.get("supervisor"),
+        started_at=raw.get("started_at", ""),
+        parts=parts,
+    )
