@@ -1,6 +1,7 @@
 """Queries over table files, in DuckDB: winners of ids, recomputed grains, row rules."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -29,7 +30,7 @@ def winners(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], ids: pa.
         return WINNER_COLUMNS.empty_table()
     connection.register("wanted", pa.table({"event_id": ids}))
     try:
-        found = connection.execute(WINNERS, {"uris": list(uris), "batch": batch}).to_arrow_table()
+        found = _rows(connection, WINNERS, {"uris": list(uris), "batch": batch})
     finally:
         connection.unregister("wanted")
     return found.cast(WINNER_COLUMNS)
@@ -44,7 +45,7 @@ def failed_rules(connection: duckdb.DuckDBPyConnection, rows: pa.Table, stream: 
     numbered = rows.append_column("row_number", pa.array(range(rows.num_rows), pa.int64()))
     connection.register("numbered", numbered)
     try:
-        judged = connection.execute(f"select reason from ({query}) order by row_number").to_arrow_table()
+        judged = _rows(connection, f"select reason from ({query}) order by row_number")
     except duckdb.Error as error:
         remedy = "mend the expression in its `rules`"
         raise DeclarationError(f"stream {stream.name}", f"a row rule cannot run: {error}", remedy) from error
@@ -65,7 +66,7 @@ def recompute(
     for name in model.inputs:
         _register_rows(connection, name, uris.get(name, ()), inputs[name])
     try:
-        return connection.execute(recompute_sql(model)).to_arrow_table()
+        return _rows(connection, recompute_sql(model))
     except duckdb.Error as error:
         raise DeclarationError(f"model {model.name}", f"its SQL cannot run: {error}", "mend its .sql file") from error
     finally:
@@ -85,8 +86,8 @@ def read_files(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], colum
     """Every row of those files, in those columns; columns that a file does not have yet are null."""
     if not uris:
         return columns.empty_table()
-    found = connection.execute("select * from read_parquet($uris, union_by_name = true)", {"uris": list(uris)})
-    return found.to_arrow_table().select(columns.names).cast(columns)
+    found = _rows(connection, "select * from read_parquet($uris, union_by_name = true)", {"uris": list(uris)})
+    return found.select(columns.names).cast(columns)
 
 
 def _register_rows(connection: duckdb.DuckDBPyConnection, name: str, uris: Sequence[str], columns: pa.Schema) -> None:
@@ -99,3 +100,8 @@ def _register_rows(connection: duckdb.DuckDBPyConnection, name: str, uris: Seque
     connection.execute(
         f'create or replace temp view "{name}__rows" as select * from read_parquet([{listed}], union_by_name = true)'
     )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+    rows: pa.Table = connection.execute(query, parameters or {}).to_arrow_table()
+    return rows

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -75,6 +76,11 @@ def inside(rows: pa.Table, column: str, starts: Collection[datetime]) -> pa.Tabl
     return rows.filter(_in(rows, column, starts))
 
 
+def concatenated(kept: pa.Table, recomputed: pa.Table) -> pa.Table:
+    """Both, in the columns of the first."""
+    return pa.concat_tables([kept, recomputed.select(kept.column_names)])
+
+
 def by_bucket(rows: pa.Table, window: Window) -> list[pa.Table]:
     """The rows cut into one part per sixty windows, each sorted by grain.
 
@@ -84,7 +90,7 @@ def by_bucket(rows: pa.Table, window: Window) -> list[pa.Table]:
     starts = np.asarray(ordered[window.column].combine_chunks().cast(pa.int64()))
     buckets = starts // (micros(window) * WINDOWS_PER_FILE)
     cuts = [0, *(np.flatnonzero(np.diff(buckets)) + 1).tolist(), len(starts)]
-    return [ordered.slice(a, b - a) for a, b in zip(cuts, cuts[1:], strict=False) if b > a]
+    return [ordered.slice(a, b - a) for a, b in pairwise(cuts) if b > a]
 
 
 def _in(rows: pa.Table, column: str, starts: Collection[datetime]) -> pa.ChunkedArray:

@@ -51,6 +51,10 @@ class Decision:
         """A mask of the rows with that outcome."""
         return self.outcome == CODE[outcome]
 
+    def outcome_names(self) -> pa.Array:
+        """Each row's outcome, spelt out."""
+        return pa.array([str(outcome) for outcome in OUTCOMES]).take(pa.array(self.outcome))
+
     def counts(self) -> dict[Outcome, int]:
         """How many rows have each outcome; outcomes without rows are left out."""
         counts = np.bincount(self.outcome, minlength=len(OUTCOMES)).tolist()

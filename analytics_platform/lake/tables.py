@@ -67,6 +67,10 @@ class Table:
             self._files = (self.version, _data_files(self._delta, self.shape.bounded_by))
         return self._files[1]
 
+    def rows(self) -> int:
+        """How many rows the version last seen holds."""
+        return sum(file.rows for file in self.files())
+
     def uris(self, files: Sequence[DataFile]) -> list[str]:
         """Where those files are."""
         return [str(self.root / file.path) for file in files]

@@ -1,6 +1,6 @@
 """Dirty grains: what a model must recompute. Marked before silver commits, cleared when the result is published."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import psycopg
 
@@ -31,3 +31,10 @@ def clear(connection: psycopg.Connection, model: str, seen: Mapping[int, int]) -
         " where d.model = %s and d.grain = seen.grain and d.mark = seen.mark",
         [list(seen), list(seen.values()), model],
     )
+
+
+def is_any(connection: psycopg.Connection, models: Sequence[str]) -> bool:
+    """Whether any of these models has a grain that is due."""
+    query = "select exists (select 1 from dirty where model = any(%s) and (due_at is null or due_at <= now()))"
+    row = connection.execute(query, [list(models)]).fetchone()
+    return bool(row and row[0])

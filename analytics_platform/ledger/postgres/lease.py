@@ -1,6 +1,6 @@
 """One writer per pipeline: an advisory lock held by the writer's own connection, and an epoch that it raises."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +35,7 @@ def ensure_pipeline(connection: psycopg.Connection, name: str) -> None:
 
 
 @contextmanager
-def taken(connection: psycopg.Connection, name: str, run_id: str, hour: datetime) -> Iterator[Lease]:
+def taken(connection: psycopg.Connection, name: str, run_id: str, hour: datetime) -> Generator[Lease]:
     """Wait for the pipeline's lock, raise its epoch, and hold both until the block ends.
 
     The lock belongs to `connection`: when that breaks, Postgres frees it and the next writer goes on.
@@ -80,6 +80,3 @@ def end(connection: psycopg.Connection, lease: Lease, streams: list[str]) -> boo
         connection.execute("select 1 from pipeline where name = %s for update", [lease.pipeline])
         ended = connection.execute(END_LEASE, {"name": lease.pipeline, "epoch": lease.epoch, "streams": streams})
     return ended.rowcount == 1
-
-
-Clock = Callable[[], datetime]

@@ -1,0 +1,67 @@
+"""What an hour of a stream amounts to, from its manifests: counts, and each check over all of its batches. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analytics_platform.facts import Manifest, Outcome, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourOfStream:
+    """The sums over an hour's manifests."""
+
+    batches: int
+    offsets: int
+    gaps: int
+    rows: int
+    outcomes: dict[Outcome, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOfHour:
+    """A check over the hour so far: passed while it passed on every batch; `failing` names the others, oldest first."""
+
+    asset: str
+    check: str
+    passed: bool
+    severity: str
+    detail: str
+    batches: int
+    failing: tuple[str, ...]
+    values: dict[str, float]
+
+
+def sum_hour(manifests: Sequence[Manifest]) -> HourOfStream:
+    """Counts over the hour."""
+    outcomes = {o: sum(m.outcomes.get(o, 0) for m in manifests) for o in Outcome}
+    return HourOfStream(
+        batches=len(manifests),
+        offsets=sum(m.offsets for m in manifests),
+        gaps=sum(m.gaps for m in manifests),
+        rows=sum(m.rows for m in manifests),
+        outcomes={outcome: count for outcome, count in outcomes.items() if count},
+    )
+
+
+def checks_of_hour(manifests: Sequence[Manifest]) -> list[CheckOfHour]:
+    """Each check of those manifests, in the order of first appearance."""
+    by_check: dict[tuple[str, str], list[tuple[Manifest, Verdict]]] = {}
+    for manifest in manifests:
+        for verdict in manifest.verdicts:
+            by_check.setdefault((verdict.asset, verdict.check), []).append((manifest, verdict))
+    return [_check(found) for found in by_check.values()]
+
+
+def _check(found: Sequence[tuple[Manifest, Verdict]]) -> CheckOfHour:
+    last = found[-1][1]
+    failing = tuple(str(manifest.batch) for manifest, verdict in found if not verdict.passed)
+    return CheckOfHour(
+        asset=last.asset,
+        check=last.check,
+        passed=not failing,
+        severity=last.severity,
+        detail=last.detail,
+        batches=len(found),
+        failing=failing,
+        values=dict(last.values),
+    )

@@ -1,0 +1,119 @@
+"""The planner: records what is to be read next, then asks for the run that will read it. One sensor for all."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster import DagsterInstance, RunsFilter
+
+from analytics_platform.definitions.assets import LEASE_TAG, WHY_TAG, partition_of
+from analytics_platform.definitions.lease_request import Advice, LeaseRun, Situation, advise
+from analytics_platform.definitions.resources import KeptParts
+from analytics_platform.errors import PlatformError
+from analytics_platform.ledger.postgres import dirty, planning
+from analytics_platform.ledger.postgres.lease import is_locked
+from analytics_platform.pipeline import plan_all
+from analytics_platform.pipeline.parts import Parts
+from analytics_platform.product import Pipeline
+
+UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+class Planner:
+    """Plans every pipeline at each tick; remembers since when a pipeline's lock has been free."""
+
+    def __init__(self, pipelines: Sequence[Pipeline]) -> None:
+        self._pipelines = pipelines
+        self._kept = KeptParts()
+        self._free_since: dict[str, datetime] = {}
+
+    def tick(self, instance: DagsterInstance) -> tuple[list[dg.RunRequest], list[str]]:
+        """The runs to request now, and what could not be planned and why."""
+        requests, problems = [], []
+        for pipeline in self._pipelines:
+            try:
+                with self._kept.of(pipeline) as parts:
+                    advice = self._advise(parts, instance)
+            except PlatformError as error:
+                problems.append(f"{pipeline.name}: {error}")
+                continue
+            for run_id, reason in advice.lost.items():
+                _give_up(instance, run_id, reason)
+            if advice.request:
+                requests.append(_request(pipeline, advice.request))
+        return requests, problems
+
+    def _advise(self, parts: Parts, instance: DagsterInstance) -> Advice:
+        now = datetime.now(UTC)
+        name = parts.pipeline.name
+        if is_locked(parts.ledger, name):
+            self._free_since.pop(name, None)
+        else:
+            self._free_since.setdefault(name, now)
+        plan_all(parts)
+        return advise(
+            Situation(
+                now=now,
+                has_work=_has_work(parts),
+                runs=_unfinished_runs(instance, name),
+                lock_free_since=self._free_since.get(name),
+                lease=timedelta(seconds=parts.limits.lease_seconds),
+            )
+        )
+
+
+def planner_sensor(pipelines: Sequence[Pipeline]) -> dg.SensorDefinition:
+    """The planner as a Dagster sensor that runs from the start."""
+    planner = Planner(pipelines)
+
+    @dg.sensor(
+        name="planner",
+        job_names=[pipeline.name for pipeline in pipelines],
+        minimum_interval_seconds=1,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Watches Kafka: records new offsets as batches and asks for the runs that read them.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        """Plan, then request."""
+        requests, problems = planner.tick(context.instance)
+        if problems and not requests:
+            return dg.SkipReason("; ".join(problems))
+        return dg.SensorResult(run_requests=requests) if requests else dg.SkipReason("nothing to ask for")
+
+    return sensor
+
+
+def _has_work(parts: Parts) -> bool:
+    streams = [stream.name for stream in parts.pipeline.streams]
+    models = [model.name for model in parts.pipeline.models]
+    return bool(planning.open_batches(parts.ledger, streams)) or dirty.is_any(parts.ledger, models)
+
+
+def _unfinished_runs(instance: DagsterInstance, pipeline: str) -> list[LeaseRun]:
+    records = instance.get_run_records(RunsFilter(tags={LEASE_TAG: pipeline}, statuses=UNFINISHED), limit=20)
+    return [
+        LeaseRun(
+            run_id=record.dagster_run.run_id,
+            is_started=record.dagster_run.status is dg.DagsterRunStatus.STARTED,
+            requested_at=record.create_timestamp.replace(tzinfo=UTC),
+            started_at=datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None,
+        )
+        for record in records
+    ]
+
+
+def _give_up(instance: DagsterInstance, run_id: str, reason: str) -> None:
+    run = instance.get_run_by_id(run_id)
+    if run and not run.is_finished:
+        instance.report_run_failed(run, f"Given up by the planner: {reason}.")
+
+
+def _request(pipeline: Pipeline, why: str) -> dg.RunRequest:
+    hour = partition_of(datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
+    return dg.RunRequest(job_name=pipeline.name, partition_key=hour, tags={LEASE_TAG: pipeline.name, WHY_TAG: why})

@@ -1,0 +1,91 @@
+"""The lease: plan, land, judge, recompute, publish, one cycle after another, until its time or the data is over."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from analytics_platform.facts import Batch, Failpoint, LeaseReport, ModelReport, Pins
+from analytics_platform.ingest.plan import plan_batch
+from analytics_platform.ledger.postgres import dirty, planning
+from analytics_platform.ledger.postgres import lease as leases
+from analytics_platform.ledger.postgres.lease import Lease
+from analytics_platform.pipeline.cycle import CycleReport, run_cycle
+from analytics_platform.pipeline.parts import Parts
+
+OnCycle = Callable[[CycleReport], None]
+
+
+def run_lease(parts: Parts, run_id: str, hour: datetime, on_cycle: OnCycle = lambda _: None) -> LeaseReport:
+    """Work on the pipeline until the lease's time is up, the hour ends, or nothing has come for a while."""
+    started = time.monotonic()
+    deadline = parts.now() + timedelta(seconds=parts.limits.lease_seconds)
+    ends_at = min(deadline, hour + timedelta(hours=1)) if hour + timedelta(hours=1) > parts.now() else deadline
+    reports: list[CycleReport] = []
+    with leases.taken(parts.ledger, parts.pipeline.name, run_id, hour) as lease:
+        _fence_off(lease, parts)
+        for report in _cycles(lease, parts, run_id, ends_at):
+            reports.append(report)
+            on_cycle(report)
+    models: dict[str, ModelReport] = {}
+    for report in reports:
+        models.update(report.models)
+    return LeaseReport(
+        pipeline=parts.pipeline.name,
+        epoch=lease.epoch,
+        hour=hour,
+        manifests=tuple(manifest for report in reports for manifest in report.manifests),
+        models=models,
+        cycles=len(reports),
+        seconds=time.monotonic() - started,
+    )
+
+
+def plan_all(parts: Parts) -> dict[str, dict[int, int]]:
+    """Record what is new on every topic as batches; returns by topic the planned end of each partition."""
+    topics = {stream.topic: stream for stream in parts.pipeline.streams}
+    found = parts.reader.offsets(list(topics))
+    held = planning.is_on_hold(parts.ledger)
+    positions = {}
+    for topic, stream in topics.items():
+        offsets = found[topic]
+        frontier = planning.frontier(parts.ledger, stream.name, offsets[0].topic_id) if offsets else {}
+        ranges = () if held else plan_batch(frontier, offsets, rows=stream.batch_rows)
+        pins = Pins(reader_schema_id=parts.schemas[stream.name].reader.id)
+        if ranges and planning.record(parts.ledger, parts.pipeline.name, stream.name, ranges, pins, parts.now()):
+            parts.reached(Failpoint.AFTER_PLAN)
+        first = {o.partition: o.first for o in offsets}
+        positions[topic] = {**first, **frontier, **{r.partition: r.end for r in ranges}}
+    return positions
+
+
+def _cycles(lease: Lease, parts: Parts, run_id: str, ends_at: datetime) -> Iterator[CycleReport]:
+    streams = [stream.name for stream in parts.pipeline.streams]
+    models = [model.name for model in parts.pipeline.models]
+    last_data = time.monotonic()
+    while parts.now() < ends_at:
+        positions = plan_all(parts)
+        batches = planning.next_batches(parts.ledger, streams)
+        if batches or dirty.is_any(parts.ledger, models):
+            planning.assign(parts.ledger, run_id, batches)
+            report = run_cycle(batches, lease, parts)
+            last_data = time.monotonic()
+            yield report
+            _pace(batches, report, parts)
+        elif time.monotonic() - last_data > parts.limits.quiet_seconds and leases.end(parts.ledger, lease, streams):
+            return
+        else:
+            parts.reader.wait_for_data(positions, parts.limits.quiet_seconds)
+
+
+def _pace(batches: Sequence[Batch], report: CycleReport, parts: Parts) -> None:
+    """Let a little data gather before the next commit, unless a backlog is being drained."""
+    is_backlog = any(batch.offsets >= parts.pipeline.stream(batch.id.stream).batch_rows for batch in batches)
+    if not is_backlog and report.seconds < parts.limits.cycle_seconds:
+        parts.pause(parts.limits.cycle_seconds - report.seconds)
+
+
+def _fence_off(lease: Lease, parts: Parts) -> None:
+    """After a writer that did not end in order: leave our epoch on every table, so that it can commit nowhere."""
+    if not lease.is_clean:
+        for table in parts.tables.by_name.values():
+            table.stamp(lease.epoch)

@@ -1,0 +1,149 @@
+"""One cycle: at most one batch of each stream, models once, everything public in one transaction."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import version
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.errors import LedgerError
+from analytics_platform.facts import Batch, Failpoint, Manifest, ModelReport, Outcome, Verdict
+from analytics_platform.lake.shapes import Layer
+from analytics_platform.ledger.postgres import dirty, publication
+from analytics_platform.ledger.postgres.lease import Lease
+from analytics_platform.pipeline.judge import Judged, judge, write
+from analytics_platform.pipeline.land import land
+from analytics_platform.pipeline.models import recompute_model
+from analytics_platform.pipeline.parts import Parts
+from analytics_platform.product import Severity, Stream
+
+LIBRARIES = ("analytics-platform", "deltalake", "duckdb", "kafka-python", "numpy", "pyarrow")
+
+
+class UnreconciledError(LedgerError):
+    """Rows were lost or invented between Kafka and the tables; nothing of the batch is published."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        super().__init__(manifest)
+        self.manifest = manifest
+
+    def __str__(self) -> str:
+        m = self.manifest
+        outcomes = {str(outcome): count for outcome, count in m.outcomes.items()}
+        return (
+            f"batch {m.batch}: {m.offsets} offsets, {m.rows} rows, {m.gaps} gaps, outcomes {outcomes} do not add up; "
+            f"it stays unpublished: compare bronze with `ap batch show {m.batch}` and report it"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleReport:
+    """What a cycle published."""
+
+    manifests: tuple[Manifest, ...]
+    models: Mapping[str, ModelReport]
+    published_at: datetime
+    seconds: float
+
+
+def run_cycle(batches: Sequence[Batch], lease: Lease, parts: Parts) -> CycleReport:
+    """Land, judge, write, recompute and publish; every step may be repeated after a kill."""
+    started = time.monotonic()
+    written = [(judged, write(judged, parts, lease.epoch)) for judged in _judged(batches, lease, parts)]
+    marks = {model.name: dirty.marks(parts.ledger, model.name) for model in parts.pipeline.models}
+    models = {
+        model.name: recompute_model(model, marks[model.name], parts, lease.epoch)
+        for model in parts.pipeline.models
+        if marks[model.name]
+    }
+    now = parts.now()
+    manifests = tuple(_manifest(judged, hashes, lease, parts, now) for judged, hashes in written)
+    for manifest in manifests:
+        if not manifest.is_reconciled:
+            raise UnreconciledError(manifest)
+    cycle = publication.Cycle(manifests=manifests, versions=parts.tables.versions(), seen_marks=marks, published_at=now)
+    publication.publish(parts.ledger, lease, cycle)
+    parts.reached(Failpoint.AFTER_PUBLISH)
+    return CycleReport(manifests=manifests, models=models, published_at=now, seconds=time.monotonic() - started)
+
+
+def _judged(batches: Sequence[Batch], lease: Lease, parts: Parts) -> list[Judged]:
+    return [judge(batch, land(batch, parts, lease.epoch), parts) for batch in batches]
+
+
+def _manifest(judged: Judged, hashes: Mapping[str, int], lease: Lease, parts: Parts, now: datetime) -> Manifest:
+    batch = judged.batch
+    earlier = publication.manifest_of(parts.ledger, batch.id.stream, batch.id.number)
+    stream = parts.pipeline.stream(batch.id.stream)
+    rows = judged.bronze.num_rows
+    tables = {layer: parts.tables.of(stream.name, layer) for layer in Layer}
+    return Manifest(
+        batch=batch.id,
+        hour=batch.hour,
+        revision=earlier.revision + 1 if earlier else 1,
+        epoch=lease.epoch,
+        offsets=batch.offsets,
+        rows=rows,
+        gaps=batch.offsets - rows,
+        outcomes=judged.decision.counts(),
+        hashes=hashes,
+        versions={str(layer): table.version for layer, table in tables.items()},
+        verdicts=_verdicts(judged, stream, now),
+        newest_event_at=judged.decision.newest_event_at,
+        metrics=_metrics(judged, now),
+        libraries={name: version(name) for name in LIBRARIES},
+    )
+
+
+def _verdicts(judged: Judged, stream: Stream, now: datetime) -> tuple[Verdict, ...]:
+    asset = f"{stream.name}/{Layer.SILVER}"
+    written = judged.silver.num_rows + judged.exceptions.num_rows
+    distinct = pc.count_distinct(judged.silver["event_id"]).as_py()
+    age = _age_seconds(judged.bronze["broker_at"], now)
+    return (
+        Verdict(
+            asset=asset,
+            check="reconciled",
+            passed=written == judged.bronze.num_rows and sum(judged.decision.counts().values()) == written,
+            severity=Severity.ERROR,
+            detail="every offset is a row or a gap, every row has one outcome",
+            values={
+                "bronze_rows": judged.bronze.num_rows,
+                "silver_rows": judged.silver.num_rows,
+                "exception_rows": judged.exceptions.num_rows,
+            },
+        ),
+        Verdict(
+            asset=asset,
+            check="unique_id",
+            passed=distinct == judged.silver.num_rows,
+            severity=Severity.ERROR,
+            detail="no event id is published twice",
+            values={"rows": judged.silver.num_rows, "distinct_ids": distinct},
+        ),
+        Verdict(
+            asset=asset,
+            check="freshness",
+            passed=age <= stream.freshness.total_seconds(),
+            severity=Severity.WARN,
+            detail=f"its newest row is published within {stream.freshness} of reaching the broker",
+            values={"seconds": age, "limit_seconds": stream.freshness.total_seconds()},
+        ),
+    )
+
+
+def _metrics(judged: Judged, now: datetime) -> dict[str, float]:
+    counts = judged.decision.counts()
+    rows = max(1, judged.bronze.num_rows)
+    quarantined = counts.get(Outcome.QUARANTINED, 0)
+    return {"age_seconds": _age_seconds(judged.bronze["broker_at"], now), "quarantined_share": quarantined / rows}
+
+
+def _age_seconds(broker_at: pa.ChunkedArray, now: datetime) -> float:
+    """How long ago the newest row reached the broker; 0 where there is none."""
+    newest = pc.max(broker_at).as_py()
+    return float(np.round(max((now - newest) / timedelta(seconds=1), 0.0), 3)) if newest else 0.0

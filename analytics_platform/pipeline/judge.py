@@ -1,0 +1,122 @@
+"""Judging: a landed batch's rows are decoded, given one outcome each, and written to silver and exceptions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from analytics_platform.ingest.decode import decode
+
+from analytics_platform.facts import Batch, Failpoint, Outcome
+from analytics_platform.lake import shapes
+from analytics_platform.lake.duckdb import failed_rules, winners
+from analytics_platform.lake.fingerprint import column_hashes, fingerprint
+from analytics_platform.lake.model import grains_touched
+from analytics_platform.lake.prune import files_of_batch, files_with_any
+from analytics_platform.lake.shapes import Layer
+from analytics_platform.lake.silver import Decision, decide
+from analytics_platform.ledger.postgres import dirty, publication
+from analytics_platform.pipeline.parts import Parts
+from analytics_platform.product import Stream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A batch with the decision on each of its rows; `decided_on` is silver's version that it rests on."""
+
+    batch: Batch
+    bronze: pa.Table
+    silver: pa.Table
+    exceptions: pa.Table
+    decision: Decision
+    decided_on: int
+
+
+def judge(batch: Batch, bronze: pa.Table, parts: Parts) -> Judged:
+    """Decide on every row; writes nothing."""
+    stream = parts.pipeline.stream(batch.id.stream)
+    rows = _decoded(batch, bronze, parts)
+    table = parts.tables.of(stream.name, Layer.SILVER)
+    decided_on = table.refresh()
+    ids = _known_ids(rows)
+    files = files_with_any(table.files(), "event_id", ids.to_pylist())
+    earlier = winners(parts.query, table.uris(files), ids, batch.id.number)
+    newest = publication.newest_event_at(parts.ledger, stream.name, batch.id.number)
+    decision = decide(rows, earlier, newest, stream.late_within)
+    passed = decision.rows(Outcome.PUBLISHED)
+    return Judged(
+        batch=batch,
+        bronze=bronze,
+        silver=_silver_rows(rows.filter(pa.array(passed)), table.shape.columns),
+        exceptions=_exception_rows(rows, bronze, decision, ~passed),
+        decision=decision,
+        decided_on=decided_on,
+    )
+
+
+def write(judged: Judged, parts: Parts, epoch: int) -> dict[str, int]:
+    """Mark the grains it touches dirty, then commit exceptions and silver; returns each table's fingerprint."""
+    stream, number = judged.batch.id.stream, judged.batch.id.number
+    _mark_dirty(judged, parts)
+    parts.reached(Failpoint.AFTER_DIRTY)
+    exceptions, silver = parts.tables.of(stream, Layer.EXCEPTIONS), parts.tables.of(stream, Layer.SILVER)
+    decided_on = exceptions.refresh()
+    _, held_back = exceptions.replace(
+        files_of_batch(exceptions.files(), number), [judged.exceptions], decided_on=decided_on, epoch=epoch
+    )
+    _, published = silver.replace(
+        files_of_batch(silver.files(), number), [judged.silver], decided_on=judged.decided_on, epoch=epoch
+    )
+    return {
+        str(Layer.BRONZE): fingerprint(shapes.hashed(judged.bronze)),
+        str(Layer.SILVER): published,
+        str(Layer.EXCEPTIONS): held_back,
+    }
+
+
+def _decoded(batch: Batch, bronze: pa.Table, parts: Parts) -> pa.Table:
+    """The rows in the reader schema, with `payload_hash`, and in `reason` the first thing wrong with each."""
+    stream = parts.pipeline.stream(batch.id.stream)
+    topic_id = batch.ranges[0].topic_id
+    rows = decode(bronze.drop_columns(["batch"]), stream, parts.schemas[stream.name], topic_id)
+    rows = rows.append_column("payload_hash", pa.array(column_hashes(bronze["value"]).view(np.int64)))
+    rows = rows.add_column(0, shapes.ROW_COLUMNS[0], bronze["batch"])
+    return _judged_by_rules(rows, stream, parts)
+
+
+def _judged_by_rules(rows: pa.Table, stream: Stream, parts: Parts) -> pa.Table:
+    reason = failed_rules(parts.query, rows, stream)
+    return rows.set_column(rows.schema.get_field_index("reason"), "reason", reason)
+
+
+def _known_ids(rows: pa.Table) -> pa.Array:
+    """The distinct ids of rows that pass their rules, ascending."""
+    ids = pc.unique(rows["event_id"].filter(pc.is_null(rows["reason"]))).drop_null()
+    return ids.take(pc.array_sort_indices(ids))
+
+
+def _silver_rows(rows: pa.Table, columns: pa.Schema) -> pa.Table:
+    """Sorted by id, so that a lookup of an id reads few pages."""
+    return rows.select(columns.names).cast(columns).sort_by("event_id").combine_chunks()
+
+
+def _exception_rows(rows: pa.Table, bronze: pa.Table, decision: Decision, failed: np.ndarray) -> pa.Table:
+    everything = {
+        **{name: rows[name] for name in rows.column_names},
+        "outcome": decision.outcome_names(),
+        "reason": decision.reason,
+        "winner_partition": decision.winner_partition,
+        "winner_offset": decision.winner_offset,
+        "key": bronze["key"],
+        "value": bronze["value"],
+    }
+    columns = shapes.EXCEPTION_COLUMNS
+    table = pa.table({name: everything[name] for name in columns.names})
+    return table.filter(pa.array(failed)).cast(columns).combine_chunks()
+
+
+def _mark_dirty(judged: Judged, parts: Parts) -> None:
+    for model in parts.pipeline.models:
+        if judged.batch.id.stream in model.inputs:
+            touched = grains_touched(judged.silver["event_at"], model.grain)
+            dirty.mark(parts.ledger, model.name, touched, str(judged.batch.id))

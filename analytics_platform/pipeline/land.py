@@ -1,0 +1,56 @@
+"""Landing: a batch's offsets are read from Kafka once and committed to bronze; later steps read bronze."""
+
+import numpy as np
+import pyarrow as pa
+
+from analytics_platform.facts import Batch, BatchState, Failpoint
+from analytics_platform.ingest.records import RECORDS_SCHEMA
+from analytics_platform.lake.duckdb import read_files
+from analytics_platform.lake.prune import files_of_batch
+from analytics_platform.lake.shapes import Layer
+from analytics_platform.ledger.postgres import planning
+from analytics_platform.pipeline.parts import Parts
+
+
+def land(batch: Batch, parts: Parts, epoch: int) -> pa.Table:
+    """The batch's bronze rows, ordered by partition and offset, after they are committed."""
+    if batch.state is not BatchState.PLANNED:
+        return landed(batch, parts)
+    records = _fetch(batch, parts)
+    parts.reached(Failpoint.AFTER_FETCH)
+    rows = with_batch(_ordered(records), batch.id.number)
+    bronze = parts.tables.of(batch.id.stream, Layer.BRONZE)
+    decided_on = bronze.refresh()
+    bronze.replace(files_of_batch(bronze.files(), batch.id.number), [rows], decided_on=decided_on, epoch=epoch)
+    planning.mark_landed(parts.ledger, batch)
+    return rows
+
+
+def landed(batch: Batch, parts: Parts) -> pa.Table:
+    """The batch's rows as bronze holds them, ordered by partition and offset."""
+    bronze = parts.tables.of(batch.id.stream, Layer.BRONZE)
+    bronze.refresh()
+    files = files_of_batch(bronze.files(), batch.id.number)
+    rows = read_files(parts.query, bronze.uris(files), bronze.shape.columns)
+    return _ordered(rows.filter(pa.compute.equal(rows["batch"], batch.id.number)))
+
+
+def with_batch(rows: pa.Table, number: int) -> pa.Table:
+    """The rows, each carrying its batch's number as first column."""
+    return rows.add_column(0, pa.field("batch", pa.int64(), nullable=False), pa.repeat(number, rows.num_rows))
+
+
+def _fetch(batch: Batch, parts: Parts) -> pa.Table:
+    if not batch.ranges:
+        return RECORDS_SCHEMA.empty_table()
+    topic = parts.pipeline.stream(batch.id.stream).topic
+    chunks = list(parts.reader.fetch(topic, batch.ranges))
+    return pa.concat_tables(chunks) if chunks else RECORDS_SCHEMA.empty_table()
+
+
+def _ordered(rows: pa.Table) -> pa.Table:
+    partitions, offsets = np.asarray(rows["partition"]), np.asarray(rows["offset"])
+    order = np.lexsort((offsets, partitions))
+    if np.array_equal(order, np.arange(len(order))):
+        return rows.combine_chunks()
+    return rows.take(pa.array(order)).combine_chunks()

@@ -1,0 +1,110 @@
+"""What a lease works with: the connections, tables and schemas of one pipeline, passed in from outside."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol, Self
+
+import duckdb
+import psycopg
+import pyarrow as pa
+from analytics_platform.ingest.decode import reader_columns
+
+from analytics_platform.facts import Failpoint, OffsetRange, PartitionOffsets, StreamSchemas
+from analytics_platform.lake import shapes
+from analytics_platform.lake.duckdb import model_columns
+from analytics_platform.lake.model import shape_of
+from analytics_platform.lake.shapes import Layer, TableShape
+from analytics_platform.lake.tables import Table
+from analytics_platform.product import Pipeline
+
+
+class Reader(Protocol):
+    """Kafka as a lease sees it."""
+
+    def offsets(self, topics: Sequence[str]) -> Mapping[str, Sequence[PartitionOffsets]]:
+        """What the broker has of each topic."""
+        ...
+
+    def fetch(self, topic: str, ranges: Sequence[OffsetRange]) -> Iterator[pa.Table]:
+        """The records of those ranges, in chunks."""
+        ...
+
+    def wait_for_data(self, positions: Mapping[str, Mapping[int, int]], timeout: float) -> bool:
+        """Wait until there is something at or beyond a position, or the time is up."""
+        ...
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _nothing(_: Failpoint) -> None:
+    """No test is watching."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a lease lasts, all in seconds."""
+
+    lease_seconds: float = 60
+    quiet_seconds: float = 2
+    cycle_seconds: float = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything a lease touches."""
+
+    pipeline: Pipeline
+    ledger: psycopg.Connection
+    reader: Reader
+    query: duckdb.DuckDBPyConnection
+    schemas: Mapping[str, StreamSchemas]
+    tables: "Tables"
+    limits: Limits = field(default_factory=Limits)
+    now: Callable[[], datetime] = _utc_now
+    reached: Callable[[Failpoint], None] = _nothing
+    pause: Callable[[float], object] = field(default_factory=lambda: threading.Event().wait)
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The pipeline's open tables by name, and the columns that models read."""
+
+    by_name: Mapping[str, Table]
+    silver_columns: Mapping[str, pa.Schema]
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        pipeline: Pipeline,
+        schemas: Mapping[str, StreamSchemas],
+        reached: Callable[[Failpoint], None] = _nothing,
+    ) -> Self:
+        """Open every table of the pipeline, creating what is missing."""
+        all_shapes = pipeline_shapes(pipeline, schemas)
+        tables = {name: Table.open(folder, shape, reached) for name, shape in all_shapes.items()}
+        return cls(tables, {s.name: all_shapes[f"{s.name}/{Layer.SILVER}"].columns for s in pipeline.streams})
+
+    def of(self, stream: str, layer: Layer) -> Table:
+        """A stream's table."""
+        return self.by_name[f"{stream}/{layer}"]
+
+    def versions(self) -> dict[str, int]:
+        """By table, the version last seen."""
+        return {name: table.version for name, table in self.by_name.items()}
+
+
+def pipeline_shapes(pipeline: Pipeline, schemas: Mapping[str, StreamSchemas]) -> dict[str, TableShape]:
+    """By name, every table of the pipeline."""
+    found: list[TableShape] = []
+    for stream in pipeline.streams:
+        silver = shapes.silver(stream.name, reader_columns(schemas[stream.name].reader))
+        found += [shapes.bronze(stream.name), silver, shapes.exceptions(stream.name)]
+    columns = {shape.name.removesuffix(f"/{Layer.SILVER}"): shape.columns for shape in found}
+    found += [shape_of(model, model_columns(model, columns)) for model in pipeline.models]
+    return {shape.name: shape for shape in found}
