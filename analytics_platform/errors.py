@@ -5,6 +5,9 @@
     ├── DeclarationError        a stream, model or schema is declared wrongly
     ├── UnreachableError        a system does not answer
     ├── KafkaError
+    │   ├── TopicMissingError   the topic does not exist
+    │   ├── KafkaDeniedError    the broker knows us and refuses
+    │   ├── OldFormatError      messages from before record batches
     │   ├── OffsetsLostError    the broker no longer has offsets that were planned
     │   ├── TopicChangedError   the topic was deleted and created again
     │   └── MalformedBatchError bytes from the broker are no record batch
@@ -57,6 +60,39 @@ class UnreachableError(PlatformError):
 
 class KafkaError(PlatformError):
     """Kafka answered, but not with what was asked for."""
+
+
+class TopicMissingError(KafkaError):
+    """The topic does not exist, or we may not know that it does."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(topic)
+        self.topic = topic
+
+    def __str__(self) -> str:
+        return f"topic {self.topic} does not exist, or we may not describe it; create it, or grant DESCRIBE"
+
+
+class KafkaDeniedError(KafkaError):
+    """The broker answers, and does not let us do this."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(what, reason)
+        self.what, self.reason = what, reason
+
+    def __str__(self) -> str:
+        return f"{self.what}: the broker refuses ({self.reason}); grant READ and DESCRIBE, or check the credentials"
+
+
+class OldFormatError(KafkaError):
+    """The log holds messages from before Kafka 0.11, which only the plain reader knows."""
+
+    def __init__(self, topic: str, partition: int, version: int) -> None:
+        super().__init__(topic, partition, version)
+        self.topic, self.partition, self.version = topic, partition, version
+
+    def __str__(self) -> str:
+        return f"{self.topic}-{self.partition}: message format {self.version}; read this topic with PlainReader"
 
 
 class OffsetsLostError(KafkaError):

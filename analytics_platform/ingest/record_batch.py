@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from crc32c import crc32c
 
-from analytics_platform.errors import KafkaError, MalformedBatchError
+from analytics_platform.errors import MalformedBatchError, OldFormatError
 from analytics_platform.ingest.record_codecs import inflate
 from analytics_platform.ingest.record_fields import LEAST_RECORD_BYTES, PADDING, Payload, decode_records, read_varint
 from analytics_platform.ingest.records import CHUNK_BYTES, RECORDS_SCHEMA
@@ -24,17 +24,6 @@ ABORT = 0
 BATCH_BYTES = 256 << 20  # decompressed; ten times what brokers accept unless told otherwise, whatever the codec
 TABLE_BYTES = 512 << 20  # places within a table are 32 bits
 CHUNK_RECORDS = 2_000_000  # tiny records take more memory as columns than as bytes
-
-
-class OldFormatError(KafkaError):
-    """The log holds messages from before Kafka 0.11, which only the plain reader knows."""
-
-    def __init__(self, topic: str, partition: int, version: int) -> None:
-        super().__init__(topic, partition, version)
-        self.topic, self.partition, self.version = topic, partition, version
-
-    def __str__(self) -> str:
-        return f"{self.topic}-{self.partition}: message format {self.version}; read this topic with PlainReader"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

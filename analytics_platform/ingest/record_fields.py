@@ -99,14 +99,11 @@ def decode_records(topic: str, partition: int, payloads: Sequence[Payload]) -> p
     if cursor.broken.any():
         offset = payloads[lane[cursor.broken.argmax()]].base_offset
         raise MalformedBatchError(topic, partition, offset, "a record's lengths contradict each other")
-    offsets = _column(payloads, "base_offset")[lane] + delta
-    keys, values = binary_arrays(buffer, spans)
     columns = [
         pa.repeat(pa.scalar(partition, pa.int32()), len(lane)),
-        int_array(offsets),
+        int_array(_column(payloads, "base_offset")[lane] + delta),
         _times(payloads, lane, milliseconds),
-        keys,
-        values,
+        *binary_arrays(buffer, spans),
         _header_lists(buffer, header_counts, header_spans),
     ]
     return pa.Table.from_arrays(columns, schema=RECORDS_SCHEMA)

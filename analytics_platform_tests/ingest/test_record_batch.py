@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
-from analytics_platform.errors import MalformedBatchError
+from analytics_platform.errors import MalformedBatchError, OldFormatError
 from analytics_platform.ingest.record_batch import (
     FetchedBytes,
-    OldFormatError,
     decode_batches,
     decode_chunks,
     next_offset,
