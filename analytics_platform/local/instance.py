@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -14,6 +15,7 @@ from typing import IO, Any
 from analytics_platform.settings import instance_file
 
 MARKER = "AP_INSTANCE"  # in the environment of every process of an instance: its state folder
+RETRY_SECONDS = 0.05
 PART = "AP_PART"  # beside it: which part the process is
 
 
@@ -78,7 +80,7 @@ def owning(state_dir: Path) -> Generator[bool]:
     """Whether this process is now the one supervisor of the folder; the kernel ends the claim with the process."""
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (state_dir / "supervisor.lock").open("a+") as file:
-        owned = _try_lock(file)
+        owned = _try_lock(file, attempts=5)
         if owned:
             file.truncate(0)
             file.write(str(os.getpid()))
@@ -104,12 +106,16 @@ def now_text() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _try_lock(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+def _try_lock(file: IO[str], attempts: int = 1) -> bool:
+    """Take the lock if nobody has it; more than one attempt, since looking whether it is held takes it too."""
+    for attempt in range(attempts):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if attempt + 1 < attempts:
+                time.sleep(RETRY_SECONDS)
+    return False
 
 
 def _instance_of(raw: Mapping[str, Any]) -> Instance:

@@ -1,0 +1,58 @@
+"""Looks at the instance in a state folder from outside: what `ap status` reports on."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from analytics_platform.local.disk import free_percent
+from analytics_platform.local.instance import load_instance, supervisor_pid
+from analytics_platform.local.leftovers import find_leftovers
+from analytics_platform.local.progress import Observer
+from analytics_platform.local.status import Observed
+from analytics_platform.local.up import PROGRESS_FILE
+from analytics_platform.products import catalog
+from analytics_platform.settings import Settings
+
+FRESH = timedelta(seconds=10)
+
+
+def libpq_url(sqlalchemy_url: str) -> str:
+    """The URL without SQLAlchemy's driver, as libpq reads it."""
+    return sqlalchemy_url.replace("postgresql+psycopg2://", "postgresql://", 1)
+
+
+def observe(settings: Settings) -> Observed:
+    """Everything there is to know now; what does not answer is named in it."""
+    streams = tuple(catalog().streams.values())
+    observer = Observer(
+        kafka_bootstrap=settings.kafka_bootstrap,
+        ledger_dsn=settings.ledger_dsn,
+        dagster_dsn=libpq_url(settings.dagster_postgres_url),
+        streams=streams,
+    )
+    with observer:
+        progress = observer.look()
+    return Observed(
+        instance=load_instance(settings.state_dir),
+        supervisor=supervisor_pid(settings.state_dir),
+        leftovers=len(find_leftovers(settings.state_dir)),
+        progress=progress,
+        streams=streams,
+        events_per_second=_events_per_second(settings.state_dir, progress.at),
+        free_percent=free_percent(_existing(settings.state_dir)),
+        least_free_percent=settings.least_free_percent,
+    )
+
+
+def _existing(folder: Path) -> Path:
+    return folder if folder.exists() else _existing(folder.parent)
+
+
+def _events_per_second(state_dir: Path, now: datetime) -> float | None:
+    """What the supervisor measured last, if that was just now."""
+    try:
+        seen = json.loads((state_dir / PROGRESS_FILE).read_text())
+    except (OSError, ValueError):
+        return None
+    at = datetime.fromisoformat(seen["at"]).astimezone(UTC)
+    return float(seen["events_per_second"]) if now - at < FRESH else None

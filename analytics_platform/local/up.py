@@ -1,0 +1,175 @@
+"""`ap up`: one loop that keeps an instance's parts running until it is told to stop."""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from analytics_platform.errors import PlatformError
+from analytics_platform.local.blueprint import Blueprint, UpOptions, draw
+from analytics_platform.local.disk import DiskGuard
+from analytics_platform.local.instance import (
+    Instance,
+    PartState,
+    load_instance,
+    now_text,
+    owning,
+    save_instance,
+    stopped,
+)
+from analytics_platform.local.leftovers import end_leftovers, find_leftovers
+from analytics_platform.local.log import Collector, last_lines
+from analytics_platform.local.ports import Reservations
+from analytics_platform.local.progress import Observer, Progress
+from analytics_platform.local.statusline import rate, status_line
+from analytics_platform.local.supervisor import Supervisor
+
+TICK_SECONDS = 0.1
+LOOK_SECONDS = 1.0
+DISK_SECONDS = 5.0
+LEFTOVER_SECONDS = 5.0
+PROGRESS_FILE = "progress.json"
+
+Say = Callable[[str, Mapping[str, object]], None]
+
+
+class AlreadyUpError(PlatformError):
+    """Another supervisor runs this very instance."""
+
+
+@dataclass(slots=True)
+class Run:
+    """A running instance: its supervisor, its log, and what it last saw of itself."""
+
+    state_dir: Path
+    blueprint: Blueprint
+    say: Say
+    started_at: str = field(default_factory=now_text)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    last: Progress | None = None
+    events_per_second: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.collector = Collector(self.state_dir)
+        self.supervisor = Supervisor(self.blueprint.members, self.tell)
+        self.observer = Observer(
+            kafka_bootstrap=self.blueprint.settings.kafka_bootstrap,
+            ledger_dsn=self.blueprint.settings.ledger_dsn,
+            dagster_dsn=self.blueprint.dagster_dsn,
+            streams=self.blueprint.streams,
+        )
+        self.guard = DiskGuard(
+            state_dir=self.state_dir,
+            least_percent=self.blueprint.settings.least_free_percent,
+            ledger_dsn=self.blueprint.settings.ledger_dsn,
+            tell=self.tell,
+        )
+
+    def tell(self, event: str, facts: Mapping[str, object]) -> None:
+        """A change: into the log, into the record, and to whoever watches."""
+        bad = event in ("part.down", "part.killed", "disk.low")
+        entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "level": "WARNING" if bad else "INFO"}
+        self.collector.write({**entry, "logger": __name__, "process": "supervisor", "event": event, **facts})
+        self.record()
+        self.say(event, facts)
+
+    def record(self) -> None:
+        """Write down what runs."""
+        save_instance(self.state_dir, self._instance)
+
+    @property
+    def _instance(self) -> Instance:
+        parts = {name: part.record for name, part in self.supervisor.parts.items()}
+        return replace(self.blueprint.instance, parts=parts, started_at=self.started_at)
+
+    def loop(self) -> None:
+        """Run until told to stop; then stop everything, in reverse order."""
+        looks = {self._look: (LOOK_SECONDS, 0.0), self._look_at_disk: (DISK_SECONDS, 0.0)}
+        try:
+            while not self.stopping.wait(TICK_SECONDS):
+                self.supervisor.tick()
+                for look, (every, at) in looks.items():
+                    if time.monotonic() - at >= every:
+                        look()
+                        looks[look] = (every, time.monotonic())
+        finally:
+            self._stop()
+
+    def _look(self) -> None:
+        self.collector.collect()
+        if not self._is_up("postgres") or not self._is_up("broker"):
+            return
+        progress = self.observer.look()
+        if self.last is not None:
+            self.events_per_second = rate(self.last, progress)
+        self.last = progress
+        seen = {"at": progress.at.isoformat(), "events_per_second": round(self.events_per_second, 1)}
+        (self.state_dir / PROGRESS_FILE).write_text(json.dumps(seen))
+        line = status_line(progress, self.events_per_second, self._not_up())
+        self.say("progress", {"line": line, "progress": progress})
+
+    def _look_at_disk(self) -> None:
+        if self._is_up("postgres"):
+            try:
+                self.guard.look()
+            except PlatformError as error:
+                self.tell("disk.unguarded", {"reason": str(error)})
+
+    def _is_up(self, name: str) -> bool:
+        part = self.supervisor.parts.get(name)
+        return part is None or part.state == PartState.UP  # not ours: somebody else keeps it up
+
+    def _not_up(self) -> dict[str, str]:
+        fine = (PartState.UP, PartState.DONE)
+        return {name: str(part.state) for name, part in self.supervisor.parts.items() if part.state not in fine}
+
+    def _stop(self) -> None:
+        self.tell("instance.stopping", {})
+        self.observer.close()
+        self.supervisor.stop()
+        end_leftovers(find_leftovers(self.state_dir), LEFTOVER_SECONDS)  # run workers outlive their code server
+        self.collector.collect()
+        save_instance(self.state_dir, stopped(self._instance))
+        self.say("instance.stopped", {})
+
+
+def run_instance(state_dir: Path, options: UpOptions, say: Say) -> None:
+    """Run an instance in the foreground until SIGINT or SIGTERM; raises AlreadyUpError."""
+    reservations = Reservations()
+    with owning(state_dir) as owned:
+        if not owned:
+            raise AlreadyUpError(f"the instance in {state_dir} is up already; `ap status` shows it")
+        _recover(state_dir, say)
+        blueprint = draw(state_dir, options, dict(load_instance(state_dir).ports), reservations)
+        run = Run(state_dir, blueprint, say)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: run.stopping.set())
+        try:
+            run.tell("instance.starting", {"state_dir": str(state_dir)})
+            run.loop()
+        finally:
+            reservations.release()
+
+
+def _recover(state_dir: Path, say: Say) -> None:
+    """End what an instance whose supervisor was killed left running; its data is continued."""
+    leftovers = find_leftovers(state_dir)
+    if leftovers:
+        names = sorted({leftover.part for leftover in leftovers})
+        say("instance.recovering", {"parts": ", ".join(names), "processes": len(leftovers)})
+        end_leftovers(leftovers, LEFTOVER_SECONDS)
+
+
+def failing_parts(state_dir: Path) -> list[dict[str, Any]]:
+    """Parts that keep ending, with the last they said."""
+    parts = load_instance(state_dir).parts.items()
+    return [
+        {"part": name, "restarts": part.restarts, "said": last_lines(state_dir, name, 3)}
+        for name, part in parts
+        if part.state == PartState.DOWN
+    ]
