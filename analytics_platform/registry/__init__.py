@@ -1,1 +1,1 @@
-"""registry."""
+"""The registry: schemas in git, read, checked and never changed once published."""

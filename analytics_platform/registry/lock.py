@@ -1,0 +1,141 @@
+"""`ids.lock`, which gives each schema version its id for ever, and `subject.yaml`, which says how far each is. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import yaml
+
+from analytics_platform.errors import DeclarationError
+
+LOCK = "ids.lock"
+MOST_IDS = 2**31 - 1  # an id is an int32 on the wire
+DIGEST_LENGTH = 64
+ENTRY_FORM = "write subject, version, id, guid, sha256 and path"
+
+
+class VersionState(StrEnum):
+    """How far a version is; all but drafts have an id, and their data stays readable."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    DEPRECATED = "deprecated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockEntry:
+    """One version's id; `where` is its file and line."""
+
+    subject: str
+    version: int
+    id: int
+    guid: UUID
+    sha256: str
+    path: str
+    where: str
+
+
+def parse_lock(text: str, where: str) -> list[LockEntry]:
+    """All entries of the lock, in order; raises DeclarationError with the line of what is wrong."""
+    content, node = _yaml(text, where)
+    entries = content.get("schemas")
+    if not isinstance(entries, list):
+        raise DeclarationError(where, "has no list `schemas`", "start it with `schemas:`")
+    lines = next(below for key, below in node.value if key.value == "schemas").value
+    parsed = [
+        _entry(entry, f"{where}, line {line.start_mark.line + 1}") for entry, line in zip(entries, lines, strict=True)
+    ]
+    _require_unique(parsed)
+    return parsed
+
+
+def parse_states(text: str, where: str) -> dict[int, VersionState]:
+    """The state of each version of a subject."""
+    content, _ = _yaml(text, where)
+    versions = content.get("versions")
+    if not isinstance(versions, Mapping):
+        raise DeclarationError(where, "has no mapping `versions`", "add `versions:` with `1: {state: published}`")
+    return {_version(number, where): _state(number, about, where) for number, about in versions.items()}
+
+
+def _version(number: Any, where: str) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise DeclarationError(where, f"{number!r} is no version", "count versions from 1")
+    return number
+
+
+def _state(number: int, about: Any, where: str) -> VersionState:
+    found = about.get("state") if isinstance(about, Mapping) else about
+    if found not in list(VersionState):
+        remedy = f"write `{number}: {{state: …}}` with one of {', '.join(VersionState)}"
+        raise DeclarationError(where, f"version {number} has state {found!r}", remedy)
+    return VersionState(found)
+
+
+def _yaml(text: str, where: str) -> tuple[Mapping[str, Any], yaml.MappingNode]:
+    """The mapping in a YAML text, and the node that knows its lines."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if not isinstance(node, yaml.MappingNode):
+            raise DeclarationError(where, "is no mapping", "write `name: value` lines")
+        for twice in _duplicates(node):
+            place = f"{where}, line {twice.start_mark.line + 1}"
+            raise DeclarationError(place, f"{twice.value!r} stands twice", "keep one of them")
+        return loader.construct_document(node), node
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise DeclarationError(f"{where}, line {line}", f"is no YAML: {error.problem}", "mend the line") from error
+    except yaml.YAMLError as error:
+        raise DeclarationError(where, f"is no YAML: {error}", "mend the file") from error
+    finally:
+        loader.dispose()
+
+
+def _duplicates(node: yaml.Node) -> Iterator[yaml.Node]:
+    """Keys that repeat an earlier one of their mapping: YAML would silently take the last."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[Any] = set()
+        for key, below in node.value:
+            if key.value in seen:
+                yield key
+            seen.add(key.value)
+            yield from _duplicates(below)
+    elif isinstance(node, yaml.SequenceNode):
+        for below in node.value:
+            yield from _duplicates(below)
+
+
+def _entry(entry: Any, where: str) -> LockEntry:
+    wanted = {"subject": str, "version": int, "id": int, "guid": str, "sha256": str, "path": str}
+    if not isinstance(entry, Mapping):
+        raise DeclarationError(where, "is no schema", ENTRY_FORM)
+    for name, kind in wanted.items():
+        if not isinstance(entry.get(name), kind) or isinstance(entry[name], bool):
+            raise DeclarationError(where, f"{name} is {entry.get(name)!r}", ENTRY_FORM)
+    if not 1 <= entry["id"] <= MOST_IDS or entry["version"] < 1:
+        raise DeclarationError(where, f"id {entry['id']}, version {entry['version']}", "count both from 1")
+    if len(entry["sha256"]) != DIGEST_LENGTH:
+        raise DeclarationError(where, f"sha256 {entry['sha256']!r} is none", "write its 64 hex digits")
+    try:
+        guid = UUID(entry["guid"])
+    except ValueError as error:
+        raise DeclarationError(where, f"guid {entry['guid']!r} is none", "restore it from git") from error
+    return LockEntry(**{name: entry[name] for name in wanted if name != "guid"}, guid=guid, where=where)
+
+
+def _require_unique(entries: list[LockEntry]) -> None:
+    """One entry per version, and one schema per id: only an equal text may share an id, under another subject."""
+    versions: dict[tuple[str, int], LockEntry] = {}
+    owners: dict[int, LockEntry] = {}
+    for entry in entries:
+        twin = versions.setdefault((entry.subject, entry.version), entry)
+        if twin is not entry:
+            problem = f"{entry.subject} version {entry.version} has an entry already ({twin.where})"
+            raise DeclarationError(entry.where, problem, "keep the older one")
+        owner = owners.setdefault(entry.id, entry)
+        if owner.guid != entry.guid or (owner is not entry and owner.subject == entry.subject):
+            problem = f"id {entry.id} belongs to {owner.subject} version {owner.version} ({owner.where})"
+            raise DeclarationError(entry.where, problem, f"give it id {max(owners) + 1} or higher")
