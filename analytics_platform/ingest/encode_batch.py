@@ -5,7 +5,7 @@ more at the reader than it saves on a network of one machine.
 """
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,7 +71,7 @@ def encode_blocks(columns: RecordColumns, *, limit_bytes: int = BATCH_BYTES) -> 
     numbers = np.arange(len(sizes)) - np.repeat(starts, counts)
     head = [np.zeros(len(sizes), np.int64), deltas, numbers, _lengths(columns.keys)]
     sizes += sum(_varint_widths(column) for column in head)
-    records = pc.binary_join_element_wise(_varints([sizes, *head]), *pieces, _scalar(b""))
+    records = pc.binary_join_element_wise(varints([sizes, *head]), *pieces, _scalar(b""))
     offsets = np.frombuffer(records.buffers()[1], np.int32, len(records) + 1)
     body = memoryview(records.buffers()[2])
     return [
@@ -121,7 +121,7 @@ def _sized(column: pa.BinaryArray) -> Iterator[pa.Array | pa.Scalar]:
     """The varint of each length (null: -1), then the bytes; one length for all is one scalar."""
     lengths = _lengths(column)
     first = int(lengths[0])
-    yield _scalar(_varint(first)) if (lengths == first).all() else _varints([lengths])
+    yield _scalar(_varint(first)) if (lengths == first).all() else varints([lengths])
     yield _filled(column)
 
 
@@ -166,7 +166,7 @@ def _varint_widths(values: Longs) -> Longs:
     return widths
 
 
-def _varints(columns: list[Longs]) -> pa.BinaryArray:
+def varints(columns: Sequence[Longs]) -> pa.BinaryArray:
     """Zigzag varints of several columns, one after the other in each row."""
     pieces, masks = [], []
     for column in columns:
@@ -187,7 +187,7 @@ def binary_array(data: NDArray[np.uint8], lengths: Longs) -> pa.BinaryArray:
 
 
 def _varint(value: int) -> bytes:
-    return _varints([np.array([value], np.int64)])[0].as_py()
+    return varints([np.array([value], np.int64)])[0].as_py()
 
 
 def _scalar(value: bytes) -> pa.Scalar:
