@@ -60,7 +60,7 @@ def sql(settings: Settings, query: str, at: datetime | None = None) -> pa.Table:
     connection.execute(f"set allowed_directories = ['{folder}']")
     connection.execute("set enable_external_access = false; set lock_configuration = true")
     try:
-        answer: pa.Table = connection.execute(query).to_arrow_table()
+        answer: pa.Table = connection.sql(query).to_arrow_table()
     except duckdb.Error as error:
         raise QueryError(str(error).strip(), sorted(versions)) from error
     return answer

@@ -30,6 +30,7 @@ class Settings:
     base_port: int = field(metadata={"about": "first port of `ap up`: the UI; the others follow"})
     events_per_second: float = field(metadata={"about": "what the auction house produces under `ap up`"})
     least_free_percent: float = field(metadata={"about": "below this share of free disk, producer and ingestion hold"})
+    retention_hours: int = field(metadata={"about": "how long tables keep rows; 0 keeps them for ever"})
     log_level: str = field(metadata={"about": "DEBUG, INFO, WARNING or ERROR"})
 
 
@@ -115,6 +116,7 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "base_port": "3000",
         "events_per_second": "500",
         "least_free_percent": "10",
+        "retention_hours": "0",
         "log_level": "INFO",
     }
 

@@ -13,10 +13,11 @@ def build(declared: Catalog) -> dg.Definitions:
     """Everything that Dagster loads; touches nothing but memory."""
     pipelines = list(declared.pipelines.values())
     topics = [topic_spec(stream) for stream in declared.streams.values()]
+    leases = jobs(pipelines)
     return dg.Definitions(
         assets=dg.with_source_code_references([*topics, *[pipeline_assets(pipeline) for pipeline in pipelines]]),
-        jobs=jobs(pipelines),
-        sensors=[planner_sensor(pipelines)] if pipelines else [],
+        jobs=leases,
+        sensors=[planner_sensor(pipelines, leases)] if pipelines else [],
         resources={"platform": PlatformResource()},
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -46,7 +47,7 @@ def _report_stream(context: dg.AssetExecutionContext, parts: Parts, stream: str,
 
 
 def _materialised(
-    context: dg.AssetExecutionContext, key: Sequence[str], hour: datetime, metadata: dict[str, object]
+    context: dg.AssetExecutionContext, key: Sequence[str], hour: datetime, metadata: dict[str, Any]
 ) -> None:
     asset = dg.AssetKey(key)
     if asset in context.selected_asset_keys:
@@ -75,7 +76,7 @@ def _evaluated(context: dg.AssetExecutionContext, check: CheckOfHour, hour: date
     )
 
 
-def _table_metadata(table: Table) -> dict[str, object]:
+def _table_metadata(table: Table) -> dict[str, Any]:
     return {
         "dagster/column_schema": _column_schema(table.shape.columns),
         "dagster/uri": str(table.root),
@@ -84,7 +85,7 @@ def _table_metadata(table: Table) -> dict[str, object]:
     }
 
 
-def _hour_metadata(total: HourOfStream) -> dict[str, object]:
+def _hour_metadata(total: HourOfStream) -> dict[str, Any]:
     return {
         "batches": total.batches,
         "offsets": total.offsets,

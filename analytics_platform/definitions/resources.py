@@ -2,18 +2,20 @@
 
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 
 import dagster as dg
 import psycopg
-from analytics_platform.registry.store import read_schemas
 
 from analytics_platform.ingest.kafka.fetch import KafkaReader
+from analytics_platform.ingest.records import RecordReader
 from analytics_platform.lake.duckdb import connect as connect_duckdb
 from analytics_platform.ledger.postgres.lease import ensure_pipeline
 from analytics_platform.pipeline.parts import Limits, Parts, Tables
 from analytics_platform.postgres import connect
 from analytics_platform.product import Pipeline
+from analytics_platform.registry.store import read_schemas
 from analytics_platform.settings import Settings, read_settings
 
 
@@ -34,7 +36,7 @@ class PlatformResource(dg.ConfigurableResource):
             yield open_parts(pipeline, settings, ledger, reader)
 
 
-def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connection, reader: KafkaReader) -> Parts:
+def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connection, reader: RecordReader) -> Parts:
     """The parts of a pipeline over open connections."""
     ensure_pipeline(ledger, pipeline.name)
     schemas = {stream.name: read_schemas(settings.schema_dir, stream.name) for stream in pipeline.streams}
@@ -49,6 +51,7 @@ def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connectio
             lease_seconds=settings.lease_seconds,
             quiet_seconds=settings.quiet_seconds,
             cycle_seconds=settings.cycle_seconds,
+            retention=timedelta(hours=settings.retention_hours) if settings.retention_hours else None,
         ),
     )
 
@@ -61,7 +64,7 @@ class KeptParts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[str, Parts] = {}
+        self._kept: dict[str, tuple[Parts, ExitStack]] = {}
 
     @contextmanager
     def of(self, pipeline: Pipeline) -> Generator[Parts]:
@@ -76,12 +79,12 @@ class KeptParts:
     def _open(self, pipeline: Pipeline) -> Parts:
         if pipeline.name not in self._kept:
             settings = read_settings()
-            ledger = connect(settings.ledger_dsn, application=f"planner {pipeline.name}")
-            self._kept[pipeline.name] = open_parts(pipeline, settings, ledger, KafkaReader(settings.kafka_bootstrap))
-        return self._kept[pipeline.name]
+            with ExitStack() as opened:
+                ledger = opened.enter_context(connect(settings.ledger_dsn, application=f"planner {pipeline.name}"))
+                reader = opened.enter_context(KafkaReader(settings.kafka_bootstrap))
+                self._kept[pipeline.name] = open_parts(pipeline, settings, ledger, reader), opened.pop_all()
+        return self._kept[pipeline.name][0]
 
     def _drop(self, name: str) -> None:
-        parts = self._kept.pop(name, None)
-        if parts:
-            parts.ledger.close()
-            parts.reader.close()
+        if name in self._kept:
+            self._kept.pop(name)[1].close()

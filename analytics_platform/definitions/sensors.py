@@ -68,13 +68,15 @@ class Planner:
         )
 
 
-def planner_sensor(pipelines: Sequence[Pipeline]) -> dg.SensorDefinition:
+def planner_sensor(
+    pipelines: Sequence[Pipeline], jobs: Sequence[dg.UnresolvedAssetJobDefinition]
+) -> dg.SensorDefinition:
     """The planner as a Dagster sensor that runs from the start."""
     planner = Planner(pipelines)
 
     @dg.sensor(
         name="planner",
-        job_names=[pipeline.name for pipeline in pipelines],
+        jobs=jobs,
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Watches Kafka: records new offsets as batches and asks for the runs that read them.",

@@ -63,7 +63,8 @@ def _input(name: str, column: str, size: int) -> str:
 
 def shape_of(model: Model, columns: pa.Schema) -> TableShape:
     """The model's table."""
-    return TableShape(name=model.name, columns=columns, bounded_by=(model.grain.column,))
+    grain = (model.grain.column,)
+    return TableShape(name=model.name, columns=columns, bounded_by=grain, sorted_by=grain)
 
 
 def outside(rows: pa.Table, column: str, starts: Collection[datetime]) -> pa.Table:

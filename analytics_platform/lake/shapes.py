@@ -20,11 +20,12 @@ class Layer(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableShape:
-    """A table's name, columns and the columns whose bounds each file records."""
+    """A table's name, columns, the columns whose bounds each file records, and how rows are sorted in a file."""
 
     name: str
     columns: pa.Schema
     bounded_by: tuple[str, ...]
+    sorted_by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class DataFile:
 
     path: str
     rows: int
+    size: int  # bytes
     low: dict[str, Any]
     high: dict[str, Any]
 
@@ -73,26 +75,35 @@ EXCEPTION_COLUMNS = pa.schema(
     ]
 )
 
+COORDINATES = ("batch", "partition", "offset")
+
 # Where a row came from and when our machines saw it: facts of the delivery, not of the content.
 UNHASHED = ("batch", "broker_at", "payload_hash", "winner_partition", "winner_offset")
 
 
 def bronze(stream: str) -> TableShape:
     """Every record as it was read."""
-    return TableShape(name=f"{stream}/{Layer.BRONZE}", columns=BRONZE_COLUMNS, bounded_by=("batch",))
+    return TableShape(
+        name=f"{stream}/{Layer.BRONZE}", columns=BRONZE_COLUMNS, bounded_by=("batch",), sorted_by=COORDINATES
+    )
 
 
 def silver(stream: str, reader: pa.Schema) -> TableShape:
     """The rows that passed, in the reader schema."""
     columns = pa.schema([*ROW_COLUMNS, *reader])
     return TableShape(
-        name=f"{stream}/{Layer.SILVER}", columns=columns, bounded_by=("batch", "event_id", "event_at", "broker_at")
+        name=f"{stream}/{Layer.SILVER}",
+        columns=columns,
+        bounded_by=("batch", "event_id", "event_at", "broker_at"),
+        sorted_by=("event_id",),
     )
 
 
 def exceptions(stream: str) -> TableShape:
     """Every row that silver does not hold, and why."""
-    return TableShape(name=f"{stream}/{Layer.EXCEPTIONS}", columns=EXCEPTION_COLUMNS, bounded_by=("batch",))
+    return TableShape(
+        name=f"{stream}/{Layer.EXCEPTIONS}", columns=EXCEPTION_COLUMNS, bounded_by=("batch",), sorted_by=COORDINATES
+    )
 
 
 def hashed(rows: pa.Table) -> pa.Table:

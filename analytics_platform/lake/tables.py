@@ -22,7 +22,7 @@ from analytics_platform.lake.shapes import INSTANT, DataFile, TableShape, hashed
 WRITER = "writer"  # the application whose transaction version is the epoch
 CONFIGURATION = {
     "delta.checkpointInterval": "100",
-    "delta.logRetentionDuration": "interval 2 days",
+    "delta.logRetentionDuration": "interval 1 days",
     "delta.deletedFileRetentionDuration": "interval 1 days",
 }
 Reached = Callable[[Failpoint], None]
@@ -103,12 +103,30 @@ class Table:
         self._reached(Failpoint.AFTER_COMMIT)
         return self.version, content
 
-    def _write(self, rows: pa.Table, content: int) -> AddAction:
+    def fold(self, files: Sequence[DataFile], rows: pa.Table, *, epoch: int) -> int:
+        """Put one file in the place of several that hold the same rows; changes no content. Returns the version."""
+        actions: list[AddAction | RemoveAction] = [RemoveAction(file.path, False, _now_ms()) for file in files]
+        ordered = rows.sort_by([(name, "ascending") for name in self.shape.sorted_by])
+        actions.append(self._write(ordered, fingerprint(hashed(rows)), changes_data=False))
+        self._commit(actions, decided_on=self.version, epoch=epoch)
+        return self.version
+
+    def drop(self, files: Sequence[DataFile], *, epoch: int) -> int:
+        """Remove whole files whose time is over. Returns the version."""
+        actions: list[AddAction | RemoveAction] = [RemoveAction(file.path, True, _now_ms()) for file in files]
+        self._commit(actions, decided_on=self.version, epoch=epoch)
+        return self.version
+
+    def vacuum(self, keep_hours: int) -> int:
+        """Delete files from disk that no version of the last `keep_hours` refers to. Returns how many."""
+        return len(self._delta.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False))
+
+    def _write(self, rows: pa.Table, content: int, *, changes_data: bool = True) -> AddAction:
         name = f"part-{content:016x}-{uuid.uuid4().hex}.parquet"
         path = self.root / name
         pq.write_table(rows, path, compression="zstd", compression_level=1, use_dictionary=_repetitive(rows))
         bounds = _bounds(rows, self.shape.bounded_by)
-        return AddAction(name, path.stat().st_size, {}, _now_ms(), True, json.dumps(bounds))
+        return AddAction(name, path.stat().st_size, {}, _now_ms(), changes_data, json.dumps(bounds))
 
     def _commit(self, actions: list[AddAction | RemoveAction], *, decided_on: int, epoch: int) -> None:
         self._require(decided_on, epoch)
@@ -172,6 +190,7 @@ def _data_files(delta: DeltaTable, columns: Sequence[str]) -> list[DataFile]:
         DataFile(
             path=found["path"][i],
             rows=found["num_records"][i] or 0,
+            size=found["size_bytes"][i],
             low={c: low[c][i] for c in columns},
             high={c: high[c][i] for c in columns},
         )

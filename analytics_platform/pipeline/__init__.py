@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from analytics_platform.facts import Batch, Failpoint, LeaseReport, ModelReport, Pins
-from analytics_platform.ingest.plan import plan_batch
+from analytics_platform.facts import Batch, Failpoint, LeaseReport, ModelReport, PartitionOffsets, Pins
+from analytics_platform.ingest.plan import lost_offsets, plan_batch
 from analytics_platform.ledger.postgres import dirty, planning
 from analytics_platform.ledger.postgres import lease as leases
 from analytics_platform.ledger.postgres.lease import Lease
+from analytics_platform.pipeline import upkeep
 from analytics_platform.pipeline.cycle import CycleReport, run_cycle
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.product import Stream
 
 OnCycle = Callable[[CycleReport], None]
 
@@ -26,6 +28,8 @@ def run_lease(parts: Parts, run_id: str, hour: datetime, on_cycle: OnCycle = lam
         for report in _cycles(lease, parts, run_id, ends_at):
             reports.append(report)
             on_cycle(report)
+        if parts.limits.retention and leases.claim_expiry(parts.ledger, lease, parts.now()):
+            upkeep.expire(parts, lease, parts.limits.retention)
     models: dict[str, ModelReport] = {}
     for report in reports:
         models.update(report.models)
@@ -41,21 +45,22 @@ def run_lease(parts: Parts, run_id: str, hour: datetime, on_cycle: OnCycle = lam
 
 
 def plan_all(parts: Parts) -> dict[str, dict[int, int]]:
-    """Record what is new on every topic as batches; returns by topic the planned end of each partition."""
-    topics = {stream.topic: stream for stream in parts.pipeline.streams}
-    found = parts.reader.offsets(list(topics))
-    held = planning.is_on_hold(parts.ledger)
-    positions = {}
-    for topic, stream in topics.items():
-        offsets = found[topic]
-        frontier = planning.frontier(parts.ledger, stream.name, offsets[0].topic_id) if offsets else {}
-        ranges = () if held else plan_batch(frontier, offsets, rows=stream.batch_rows)
-        pins = Pins(reader_schema_id=parts.schemas[stream.name].reader.id)
-        if ranges and planning.record(parts.ledger, parts.pipeline.name, stream.name, ranges, pins, parts.now()):
-            parts.reached(Failpoint.AFTER_PLAN)
-        first = {o.partition: o.first for o in offsets}
-        positions[topic] = {**first, **frontier, **{r.partition: r.end for r in ranges}}
-    return positions
+    """Record what is new on every topic as batches; returns by topic the next offset of each partition."""
+    found = parts.reader.offsets([stream.topic for stream in parts.pipeline.streams])
+    is_held = bool(planning.is_on_hold(parts.ledger))
+    return {stream.topic: _plan(stream, found[stream.topic], parts, is_held) for stream in parts.pipeline.streams}
+
+
+def _plan(stream: Stream, offsets: Sequence[PartitionOffsets], parts: Parts, is_held: bool) -> dict[int, int]:
+    frontier = planning.frontier(parts.ledger, stream.name, offsets[0].topic_id) if offsets else {}
+    lost = lost_offsets(frontier, offsets)
+    if lost and planning.skip_lost(parts.ledger, parts.pipeline.name, stream.name, lost, parts.now()):
+        frontier = {**frontier, **{r.partition: r.end for r in lost}}
+    ranges = () if is_held else plan_batch(frontier, offsets, rows=stream.batch_rows)
+    pins = Pins(reader_schema_id=parts.schemas[stream.name].reader.id)
+    if ranges and planning.record(parts.ledger, parts.pipeline.name, stream.name, ranges, pins, parts.now()):
+        parts.reached(Failpoint.AFTER_PLAN)
+    return {**{o.partition: o.first for o in offsets}, **frontier, **{r.partition: r.end for r in ranges}}
 
 
 def _cycles(lease: Lease, parts: Parts, run_id: str, ends_at: datetime) -> Iterator[CycleReport]:
@@ -70,6 +75,7 @@ def _cycles(lease: Lease, parts: Parts, run_id: str, ends_at: datetime) -> Itera
             report = run_cycle(batches, lease, parts)
             last_data = time.monotonic()
             yield report
+            upkeep.fold_one(parts, lease)
             _pace(batches, report, parts)
         elif time.monotonic() - last_data > parts.limits.quiet_seconds and leases.end(parts.ledger, lease, streams):
             return

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from analytics_platform.ingest.decode import decode
 
 from analytics_platform.facts import Batch, Failpoint, Outcome
+from analytics_platform.ingest.decode import decode
 from analytics_platform.lake import shapes
 from analytics_platform.lake.duckdb import failed_rules, winners
 from analytics_platform.lake.fingerprint import column_hashes, fingerprint

@@ -1,40 +1,25 @@
 """What a lease works with: the connections, tables and schemas of one pipeline, passed in from outside."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 import duckdb
 import psycopg
 import pyarrow as pa
-from analytics_platform.ingest.decode import reader_columns
 
-from analytics_platform.facts import Failpoint, OffsetRange, PartitionOffsets, StreamSchemas
+from analytics_platform.facts import Failpoint, StreamSchemas
+from analytics_platform.ingest.decode import reader_columns
+from analytics_platform.ingest.records import RecordReader
 from analytics_platform.lake import shapes
 from analytics_platform.lake.duckdb import model_columns
 from analytics_platform.lake.model import shape_of
 from analytics_platform.lake.shapes import Layer, TableShape
 from analytics_platform.lake.tables import Table
 from analytics_platform.product import Pipeline
-
-
-class Reader(Protocol):
-    """Kafka as a lease sees it."""
-
-    def offsets(self, topics: Sequence[str]) -> Mapping[str, Sequence[PartitionOffsets]]:
-        """What the broker has of each topic."""
-        ...
-
-    def fetch(self, topic: str, ranges: Sequence[OffsetRange]) -> Iterator[pa.Table]:
-        """The records of those ranges, in chunks."""
-        ...
-
-    def wait_for_data(self, positions: Mapping[str, Mapping[int, int]], timeout: float) -> bool:
-        """Wait until there is something at or beyond a position, or the time is up."""
-        ...
 
 
 def _utc_now() -> datetime:
@@ -47,11 +32,12 @@ def _nothing(_: Failpoint) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long a lease lasts, all in seconds."""
+    """How long a lease and its pauses last, and how long tables keep rows (None: for ever)."""
 
     lease_seconds: float = 60
     quiet_seconds: float = 2
     cycle_seconds: float = 1
+    retention: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +46,7 @@ class Parts:
 
     pipeline: Pipeline
     ledger: psycopg.Connection
-    reader: Reader
+    reader: RecordReader
     query: duckdb.DuckDBPyConnection
     schemas: Mapping[str, StreamSchemas]
     tables: "Tables"

@@ -12,7 +12,9 @@ CONTENTS = st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=5), max_si
 def files_holding(contents):
     bounds = [(min(values), max(values)) for values in contents]
     return [
-        DataFile(path=str(i), rows=len(contents[i]), low={"v": low, "batch": low}, high={"v": high, "batch": high})
+        DataFile(
+            path=str(i), rows=len(contents[i]), size=1, low={"v": low, "batch": low}, high={"v": high, "batch": high}
+        )
         for i, (low, high) in enumerate(bounds)
     ]
 
@@ -42,5 +44,5 @@ def test_every_file_with_a_value_in_a_span_is_found(contents, drawn):
 
 
 def test_a_file_without_bounds_is_always_read():
-    file = DataFile(path="x", rows=1, low={"v": None}, high={"v": None})
+    file = DataFile(path="x", rows=1, size=1, low={"v": None}, high={"v": None})
     assert files_with_any([file], "v", [1]) == [file] == files_overlapping([file], "v", [(1, 2)])

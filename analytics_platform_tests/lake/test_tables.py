@@ -11,7 +11,7 @@ from analytics_platform.lake.shapes import TableShape
 from analytics_platform.lake.tables import Table
 
 COLUMNS = pa.schema([pa.field("batch", pa.int64(), nullable=False), pa.field("x", pa.string())])
-SHAPE = TableShape(name="numbers/silver", columns=COLUMNS, bounded_by=("batch", "x"))
+SHAPE = TableShape(name="numbers/silver", columns=COLUMNS, bounded_by=("batch", "x"), sorted_by=("x",))
 
 
 def rows(batch, *values):
@@ -100,3 +100,22 @@ def test_a_killed_writer_leaves_a_file_that_nobody_reads(tmp_path):
     assert content(tmp_path) == []
     put(Table.open(tmp_path, SHAPE), 1, "a")
     assert content(tmp_path) == [{"batch": 1, "x": "a"}]
+
+
+def test_folding_changes_files_and_nothing_else(tmp_path):
+    table = Table.open(tmp_path, SHAPE)
+    for batch in range(1, 5):
+        put(table, batch, f"{5 - batch}")
+    before = content(tmp_path)
+    files = [file for file in table.files() if file.high["batch"] < 4]
+    table.fold(files, pa.concat_tables([rows(b, f"{5 - b}") for b in (1, 2, 3)]), epoch=1)
+    assert content(tmp_path) == before
+    assert sorted((file.low["batch"], file.high["batch"]) for file in table.files()) == [(1, 3), (4, 4)]
+
+
+def test_vacuum_deletes_what_no_recent_version_needs(tmp_path):
+    table = Table.open(tmp_path, SHAPE)
+    put(table, 1, "a")
+    put(table, 1, "b")
+    assert table.vacuum(0) == 1
+    assert content(tmp_path) == [{"batch": 1, "x": "b"}]

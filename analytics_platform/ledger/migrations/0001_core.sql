@@ -6,7 +6,8 @@ create table pipeline (
     run_id     text,
     hour       timestamptz,
     lease_open boolean not null default false,
-    clean_end  boolean not null default true    -- false while a writer works: a successor that finds it fences first
+    clean_end  boolean not null default true,   -- false while a writer works: a successor that finds it fences first
+    expired_at timestamptz                      -- when rows past their retention were last dropped
 );
 
 create table frontier (                         -- the next offset that nobody has planned
@@ -38,6 +39,16 @@ create table batch_range (
     end_offset   bigint not null check (end_offset > start_offset),
     primary key (stream, number, topic_id, partition),
     foreign key (stream, number) references batch
+);
+
+create table lost_range (                       -- offsets that retention took before they were planned: known gaps
+    stream       text not null,
+    topic_id     uuid not null,
+    partition    integer not null,
+    start_offset bigint not null,
+    end_offset   bigint not null check (end_offset > start_offset),
+    found_at     timestamptz not null,
+    primary key (stream, topic_id, partition, start_offset)
 );
 
 create table batch_run (                        -- what Re-execute repeats

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from analytics_platform.facts import OPEN_STATES, Batch, BatchId, BatchState, OffsetRange, Pins
 
@@ -20,6 +21,7 @@ ADD_BATCH = """
            %(schema)s, %(now)s
     from batch where stream = %(stream)s returning number, hour
 """
+ADD_ALARM = "insert into outbox (kind, key, body, created_at) values (%s, %s, %s, %s)"
 ADD_RANGE = "insert into batch_range values (%s, %s, %s, %s, %s, %s)"
 READ_BATCHES = """
     select b.stream, b.number, b.hour, b.state, b.reader_schema_id,
@@ -57,6 +59,24 @@ def record(
     except _LostRaceError:
         return None
     return Batch(id=BatchId(stream=stream, number=number), hour=hour, ranges=tuple(ranges), pins=pins)
+
+
+def skip_lost(
+    connection: psycopg.Connection, pipeline: str, stream: str, ranges: Sequence[OffsetRange], now: datetime
+) -> bool:
+    """Move the frontier over offsets that the broker no longer has; recorded, with an alarm. False: lost a race."""
+    try:
+        with connection.transaction():
+            connection.execute("select 1 from pipeline where name = %s for update", [pipeline])
+            for r in ranges:
+                _move_frontier(connection, stream, r)
+                row = [stream, r.topic_id, r.partition, r.start, r.end, now]
+                connection.execute("insert into lost_range values (%s, %s, %s, %s, %s, %s)", row)
+                note = Jsonb({"partition": r.partition, "start": r.start, "end": r.end})
+                connection.execute(ADD_ALARM, ["offsets lost", stream, note, now])
+    except _LostRaceError:
+        return False
+    return True
 
 
 def _move_frontier(connection: psycopg.Connection, stream: str, offsets: OffsetRange) -> None:
@@ -162,3 +182,23 @@ def backlog(connection: psycopg.Connection) -> Mapping[str, int]:
         "select stream, count(*) from batch where state = any(%s) group by 1", [list(OPEN_STATES)]
     )
     return dict(rows.fetchall())
+
+
+def first_unpublished(connection: psycopg.Connection, stream: str) -> int:
+    """The number of the first batch that is still open, or else of the next one to come."""
+    row = connection.execute(
+        "select coalesce(min(number) filter (where state = any(%s)), coalesce(max(number), 0) + 1)"
+        " from batch where stream = %s",
+        [list(OPEN_STATES), stream],
+    )
+    return _one(row)[0]
+
+
+def first_of_hour(connection: psycopg.Connection, stream: str, at: datetime) -> int:
+    """The number of the first batch planned in the hour of `at` or later; of the next one to come if there is none."""
+    row = connection.execute(
+        "select coalesce(min(number) filter (where hour >= date_trunc('hour', %s::timestamptz, 'UTC')),"
+        " coalesce(max(number), 0) + 1) from batch where stream = %s",
+        [at, stream],
+    )
+    return _one(row)[0]

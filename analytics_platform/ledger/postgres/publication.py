@@ -103,3 +103,13 @@ def newest_event_at(connection: psycopg.Connection, stream: str, before: int) ->
 def as_text(manifest: Manifest) -> str:
     """The manifest as one line of JSON, for logs and the command line."""
     return json.dumps({"batch": str(manifest.batch), "revision": manifest.revision, **to_json(manifest)})
+
+
+def forget(connection: psycopg.Connection, pipeline: str, before: datetime) -> int:
+    """Drop cuts published before that instant, but never the newest; returns how many."""
+    gone = connection.execute(
+        "delete from publication where pipeline = %s and published_at < %s"
+        " and number < (select max(number) from publication where pipeline = %s)",
+        [pipeline, before, pipeline],
+    )
+    return gone.rowcount

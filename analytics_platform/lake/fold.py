@@ -1,0 +1,34 @@
+"""Which small files to fold into one, so that a table of a million commits stays a few hundred files. Pure.
+
+Files fall into tiers by size. When a tier holds enough of them, its oldest are folded into one file of the next tier:
+each row is rewritten about twice in its life, whatever the table's age.
+"""
+
+from collections.abc import Sequence
+
+from analytics_platform.lake.shapes import DataFile
+
+TIERS = (1 << 20, 32 << 20)  # upper bounds in bytes; a file beyond the last is left alone
+FILES_PER_FOLD = 32
+
+
+def files_to_fold(files: Sequence[DataFile], before_batch: int) -> list[DataFile]:
+    """The files to fold into one now, oldest first; empty if there is nothing worth it.
+
+    Args:
+        files: a table's files, each bounded by `batch`.
+        before_batch: the first batch that may still be rewritten; only files wholly before it are taken.
+    """
+    settled = sorted((f for f in files if f.high["batch"] < before_batch), key=lambda f: f.low["batch"])
+    lower = 0
+    for upper in TIERS:
+        tier = [file for file in settled if lower <= file.size < upper]
+        if len(tier) >= FILES_PER_FOLD:
+            return tier[:FILES_PER_FOLD]
+        lower = upper
+    return []
+
+
+def files_expired(files: Sequence[DataFile], column: str, keep_from: object) -> list[DataFile]:
+    """The files all of whose values of `column` lie before `keep_from`."""
+    return [file for file in files if file.high[column] is not None and file.high[column] < keep_from]

@@ -1,0 +1,37 @@
+"""Folding keeps the number of files small, and leaves alone what may still be rewritten."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_platform.lake.fold import FILES_PER_FOLD, TIERS, files_expired, files_to_fold
+from analytics_platform.lake.shapes import DataFile
+
+
+def file(low, high, size):
+    return DataFile(path=f"{low}-{high}", rows=1, size=size, low={"batch": low}, high={"batch": high})
+
+
+@given(st.lists(st.integers(1, 40 << 20), max_size=80), st.integers(0, 90))
+def test_a_batch_that_may_be_rewritten_is_never_folded(sizes, first_open):
+    files = [file(number, number, size) for number, size in enumerate(sizes)]
+    assert all(f.high["batch"] < first_open for f in files_to_fold(files, first_open))
+
+
+def test_a_table_of_many_commits_stays_a_few_files():
+    files, rewritten = [], 0
+    for batch in range(5000):
+        files.append(file(batch, batch, 60_000))
+        folded = files_to_fold(files, batch + 1)
+        if folded:
+            rewritten += sum(f.size for f in folded)
+            size = sum(f.size for f in folded)
+            files = [f for f in files if f not in folded]
+            files.append(file(folded[0].low["batch"], folded[-1].high["batch"], size))
+    assert len(files) < 3 * FILES_PER_FOLD
+    assert rewritten <= 2 * 5000 * 60_000
+    assert max(f.size for f in files) < 2 * FILES_PER_FOLD * TIERS[-1]
+
+
+def test_only_files_wholly_before_the_limit_expire():
+    files = [file(1, 5, 1), file(4, 9, 1), file(10, 10, 1)]
+    assert files_expired(files, "batch", 9) == [files[0]]
