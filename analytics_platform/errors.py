@@ -7,6 +7,7 @@
     ├── KafkaError
     │   ├── TopicMissingError   the topic does not exist
     │   ├── KafkaDeniedError    the broker knows us and refuses
+    │   ├── ProduceRefusedError records that the broker will never take
     │   ├── OldFormatError      messages from before record batches
     │   ├── OffsetsLostError    the broker no longer has offsets that were planned
     │   ├── TopicChangedError   the topic was deleted and created again
@@ -82,6 +83,18 @@ class KafkaDeniedError(KafkaError):
 
     def __str__(self) -> str:
         return f"{self.what}: the broker refuses ({self.reason}); grant READ and DESCRIBE, or check the credentials"
+
+
+class ProduceRefusedError(KafkaError):
+    """The broker will not take these records, however often they are sent."""
+
+    def __init__(self, topic: str, partition: int, reason: str) -> None:
+        super().__init__(topic, partition, reason)
+        self.topic, self.partition, self.reason = topic, partition, reason
+
+    def __str__(self) -> str:
+        where = f"{self.topic}-{self.partition}"
+        return f"{where}: the broker refuses the records ({self.reason}); check max.message.bytes and other producers"
 
 
 class OldFormatError(KafkaError):
