@@ -37,8 +37,7 @@ def row_hashes(rows: pa.Table) -> np.ndarray:
     """One uint64 a row, shape (rows,)."""
     total = np.zeros(rows.num_rows, np.uint64)
     for name in rows.column_names:
-        seed = np.uint64(zlib.crc32(name.encode()) * int(GOLDEN) & MASK)
-        total += _mix(column_hashes(rows[name]) ^ seed)
+        total += _mix(column_hashes(rows[name]) ^ _seed(name))
     return _mix(total)
 
 
@@ -107,7 +106,33 @@ def _value_hashes(array: pa.Array) -> np.ndarray:
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
         width = pa.int32() if kind.bit_width == 32 else pa.int64()
         return _value_hashes(array.cast(width))
+    if pa.types.is_struct(kind):
+        return _struct_hashes(array)
+    if pa.types.is_list(kind) or pa.types.is_map(kind):
+        return _list_hashes(array)
     return _variable_hashes(pa.array([None if v is None else repr(v) for v in array.to_pylist()], pa.string()))
+
+
+def _struct_hashes(array: pa.StructArray) -> np.ndarray:
+    total = np.zeros(len(array), np.uint64)
+    for name, values in zip(array.type.names, array.flatten(), strict=True):
+        total += _mix(column_hashes(values) ^ _seed(name))
+    return _mix(total)
+
+
+def _list_hashes(array: pa.ListArray | pa.MapArray) -> np.ndarray:
+    """Elements count by their place in the list; a list by its elements and their number."""
+    bounds = np.asarray(array.offsets)
+    children = column_hashes(array.values.slice(bounds[0], bounds[-1] - bounds[0]))
+    starts, lengths = bounds[:-1] - bounds[0], np.diff(bounds)
+    places = np.arange(len(children)) - np.repeat(starts, lengths)
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(_mix(children + places.astype(np.uint64) * GOLDEN))])
+    return _mix(sums[starts + lengths] - sums[starts] + lengths.astype(np.uint64) * GOLDEN)
+
+
+def _seed(name: str) -> np.uint64:
+    """A column's own constant, so that equal values in other columns count differently."""
+    return np.uint64(zlib.crc32(name.encode()) * int(GOLDEN) & MASK)
 
 
 def _variable_hashes(array: pa.Array) -> np.ndarray:

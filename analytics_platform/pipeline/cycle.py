@@ -79,7 +79,7 @@ def _manifest(judged: Judged, hashes: Mapping[str, int], lease: Lease, parts: Pa
     batch = judged.batch
     earlier = publication.manifest_of(parts.ledger, batch.id.stream, batch.id.number)
     stream = parts.pipeline.stream(batch.id.stream)
-    rows = judged.bronze.num_rows
+    rows = judged.landed.rows.num_rows
     tables = {layer: parts.tables.of(stream.name, layer) for layer in Layer}
     return Manifest(
         batch=batch.id,
@@ -103,16 +103,16 @@ def _verdicts(judged: Judged, stream: Stream, now: datetime) -> tuple[Verdict, .
     asset = f"{stream.name}/{Layer.SILVER}"
     written = judged.silver.num_rows + judged.exceptions.num_rows
     distinct = pc.count_distinct(judged.silver["event_id"]).as_py()
-    age = _age_seconds(judged.bronze["broker_at"], now)
+    age = _age_seconds(judged.landed.rows["broker_at"], now)
     return (
         Verdict(
             asset=asset,
             check="reconciled",
-            passed=written == judged.bronze.num_rows and sum(judged.decision.counts().values()) == written,
+            passed=written == judged.landed.rows.num_rows and sum(judged.decision.counts().values()) == written,
             severity=Severity.ERROR,
             detail="every offset is a row or a gap, every row has one outcome",
             values={
-                "bronze_rows": judged.bronze.num_rows,
+                "bronze_rows": judged.landed.rows.num_rows,
                 "silver_rows": judged.silver.num_rows,
                 "exception_rows": judged.exceptions.num_rows,
             },
@@ -138,9 +138,9 @@ def _verdicts(judged: Judged, stream: Stream, now: datetime) -> tuple[Verdict, .
 
 def _metrics(judged: Judged, now: datetime) -> dict[str, float]:
     counts = judged.decision.counts()
-    rows = max(1, judged.bronze.num_rows)
+    rows = max(1, judged.landed.rows.num_rows)
     quarantined = counts.get(Outcome.QUARANTINED, 0)
-    return {"age_seconds": _age_seconds(judged.bronze["broker_at"], now), "quarantined_share": quarantined / rows}
+    return {"age_seconds": _age_seconds(judged.landed.rows["broker_at"], now), "quarantined_share": quarantined / rows}
 
 
 def _age_seconds(broker_at: pa.ChunkedArray, now: datetime) -> float:

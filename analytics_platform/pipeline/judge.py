@@ -10,12 +10,13 @@ from analytics_platform.facts import Batch, Failpoint, Outcome
 from analytics_platform.ingest.decode import decode
 from analytics_platform.lake import shapes
 from analytics_platform.lake.duckdb import failed_rules, winners
-from analytics_platform.lake.fingerprint import column_hashes, fingerprint
+from analytics_platform.lake.fingerprint import column_hashes
 from analytics_platform.lake.model import grains_touched
 from analytics_platform.lake.prune import files_of_batch, files_with_any
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.silver import Decision, decide
 from analytics_platform.ledger.postgres import dirty, publication
+from analytics_platform.pipeline.land import Landed
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Stream
 
@@ -25,15 +26,16 @@ class Judged:
     """A batch with the decision on each of its rows; `decided_on` is silver's version that it rests on."""
 
     batch: Batch
-    bronze: pa.Table
+    landed: Landed
     silver: pa.Table
     exceptions: pa.Table
     decision: Decision
     decided_on: int
 
 
-def judge(batch: Batch, bronze: pa.Table, parts: Parts) -> Judged:
+def judge(batch: Batch, landed: Landed, parts: Parts) -> Judged:
     """Decide on every row; writes nothing."""
+    bronze = landed.rows
     stream = parts.pipeline.stream(batch.id.stream)
     rows = _decoded(batch, bronze, parts)
     table = parts.tables.of(stream.name, Layer.SILVER)
@@ -46,7 +48,7 @@ def judge(batch: Batch, bronze: pa.Table, parts: Parts) -> Judged:
     passed = decision.rows(Outcome.PUBLISHED)
     return Judged(
         batch=batch,
-        bronze=bronze,
+        landed=landed,
         silver=_silver_rows(rows.filter(pa.array(passed)), table.shape.columns),
         exceptions=_exception_rows(rows, bronze, decision, ~passed),
         decision=decision,
@@ -68,7 +70,7 @@ def write(judged: Judged, parts: Parts, epoch: int) -> dict[str, int]:
         files_of_batch(silver.files(), number), [judged.silver], decided_on=judged.decided_on, epoch=epoch
     )
     return {
-        str(Layer.BRONZE): fingerprint(shapes.hashed(judged.bronze)),
+        str(Layer.BRONZE): judged.landed.fingerprint,
         str(Layer.SILVER): published,
         str(Layer.EXCEPTIONS): held_back,
     }

@@ -1,19 +1,31 @@
 """Landing: a batch's offsets are read from Kafka once and committed to bronze; later steps read bronze."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analytics_platform.facts import Batch, BatchState, Failpoint
 from analytics_platform.ingest.records import RECORDS_SCHEMA
 from analytics_platform.lake.duckdb import read_files
+from analytics_platform.lake.fingerprint import fingerprint
 from analytics_platform.lake.prune import files_of_batch
-from analytics_platform.lake.shapes import Layer
+from analytics_platform.lake.shapes import Layer, hashed
 from analytics_platform.ledger.postgres import planning
 from analytics_platform.pipeline.parts import Parts
 
 
-def land(batch: Batch, parts: Parts, epoch: int) -> pa.Table:
-    """The batch's bronze rows, ordered by partition and offset, after they are committed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """A batch's bronze rows, ordered by partition and offset, and their content hash."""
+
+    rows: pa.Table
+    fingerprint: int
+
+
+def land(batch: Batch, parts: Parts, epoch: int) -> Landed:
+    """Read the batch from Kafka and commit it to bronze, or read it back where that has been done."""
     if batch.state is not BatchState.PLANNED:
         return landed(batch, parts)
     records = _fetch(batch, parts)
@@ -21,18 +33,20 @@ def land(batch: Batch, parts: Parts, epoch: int) -> pa.Table:
     rows = with_batch(_ordered(records), batch.id.number)
     bronze = parts.tables.of(batch.id.stream, Layer.BRONZE)
     decided_on = bronze.refresh()
-    bronze.replace(files_of_batch(bronze.files(), batch.id.number), [rows], decided_on=decided_on, epoch=epoch)
+    own = files_of_batch(bronze.files(), batch.id.number)
+    _, content = bronze.replace(own, [rows], decided_on=decided_on, epoch=epoch)
     planning.mark_landed(parts.ledger, batch)
-    return rows
+    return Landed(rows=rows, fingerprint=content)
 
 
-def landed(batch: Batch, parts: Parts) -> pa.Table:
-    """The batch's rows as bronze holds them, ordered by partition and offset."""
+def landed(batch: Batch, parts: Parts) -> Landed:
+    """The batch as bronze holds it."""
     bronze = parts.tables.of(batch.id.stream, Layer.BRONZE)
     bronze.refresh()
     files = files_of_batch(bronze.files(), batch.id.number)
     rows = read_files(parts.query, bronze.uris(files), bronze.shape.columns)
-    return _ordered(rows.filter(pa.compute.equal(rows["batch"], batch.id.number)))
+    rows = _ordered(rows.filter(pc.equal(rows["batch"], batch.id.number)))
+    return Landed(rows=rows, fingerprint=fingerprint(hashed(rows)))
 
 
 def with_batch(rows: pa.Table, number: int) -> pa.Table:

@@ -7,8 +7,16 @@ from hypothesis import strategies as st
 
 from analytics_platform.lake.fingerprint import add, byte_hashes, fingerprint, row_hashes
 
+HEADER = pa.struct([("key", pa.string()), ("value", pa.binary())])
 COLUMNS = pa.schema(
-    [("id", pa.string()), ("n", pa.int64()), ("x", pa.float64()), ("b", pa.binary()), ("ok", pa.bool_())]
+    [
+        ("id", pa.string()),
+        ("n", pa.int64()),
+        ("x", pa.float64()),
+        ("b", pa.binary()),
+        ("ok", pa.bool_()),
+        ("headers", pa.list_(HEADER)),
+    ]
 )
 ROW = st.fixed_dictionaries(
     {
@@ -17,6 +25,8 @@ ROW = st.fixed_dictionaries(
         "x": st.none() | st.floats(allow_nan=False),
         "b": st.none() | st.binary(max_size=40),
         "ok": st.none() | st.booleans(),
+        "headers": st.none()
+        | st.lists(st.fixed_dictionaries({"key": st.text(max_size=3), "value": st.binary(max_size=3)})),
     }
 )
 ROWS = st.lists(ROW, max_size=12)
