@@ -1,0 +1,158 @@
+"""One connection to Kafka with deadlines and our errors; the only module that knows kafka-python's private parts.
+
+The manager and selector behind KafkaConsumer are private: hence kafka-python's bound in pyproject.toml, and the
+tests of `fetch` against a real broker, which are their contract.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from kafka import errors
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
+from kafka.protocol.metadata import MetadataRequest
+
+from analytics_platform.errors import KafkaDeniedError, TopicMissingError, UnreachableError
+
+CONNECT_SECONDS = 3.0
+RETRY_SECONDS = 0.1
+LONGEST_RESPONSE_BYTES = 1 << 30
+REMEDY = "start the broker (`ap up`), or check AP_KAFKA_BOOTSTRAP, the certificate and the password"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicLayout:
+    """A topic's id now, and the node that leads each partition (-1: none at the moment)."""
+
+    id: UUID
+    leaders: Mapping[int, int]
+
+
+class Answer:
+    """A response to come; requests are sent at once, so several can be under way."""
+
+    def __init__(self, client: "Client", future: Any) -> None:
+        self._client, self._future = client, future
+        self._done = threading.Event()
+        future.add_callback(lambda _: self._done.set())
+        future.add_errback(lambda _: self._done.set())
+
+    def wait(self, seconds: float) -> Any:
+        """The response; UnreachableError when none has come within `seconds`."""
+        if not self._done.wait(seconds):
+            raise self._client.unreachable("no answer in time")
+        if self._future.exception is not None:
+            raise self._client.translated(self._future.exception)
+        return self._future.value
+
+
+class Client:
+    """Connects when first used and again after a failure; use it from one thread, and create it after a fork."""
+
+    def __init__(self, bootstrap: str, configuration: Mapping[str, Any] | None = None) -> None:
+        self.bootstrap = bootstrap
+        self._configuration = {
+            "bootstrap_servers": bootstrap,
+            "request_timeout_ms": int(CONNECT_SECONDS * 1000),
+            "socket_connection_setup_timeout_ms": int(CONNECT_SECONDS * 1000),
+            "receive_message_max_bytes": LONGEST_RESPONSE_BYTES,
+            **(configuration or {}),
+        }
+        self._manager: KafkaConnectionManager | None = None
+        self._closed = threading.Event()
+
+    def send(self, request: Any, node: int | None = None, *, seconds: float = CONNECT_SECONDS) -> Answer:
+        """Send to a node (any, if None); the connection counts as broken when no answer comes in `seconds`."""
+        manager = self._connected()
+        wait_ms = int(seconds * 1000)
+        return Answer(self, manager.call_soon(lambda: manager.send(request, node, request_timeout_ms=wait_ms)))
+
+    def topics(self, names: Iterable[str]) -> dict[str, TopicLayout]:
+        """What the named topics are now; raises TopicMissingError, KafkaDeniedError, UnreachableError."""
+        wanted = [MetadataRequest.MetadataRequestTopic(name=name) for name in names]
+        request = MetadataRequest(topics=wanted, allow_auto_topic_creation=False, min_version=10)
+        response = self.send(request).wait(CONNECT_SECONDS)
+        self._connected().cluster.update_metadata(response)  # so that it knows the leaders' addresses
+        for topic in response.topics:
+            self.check(topic.error_code, topic.name)
+        return {
+            topic.name: TopicLayout(
+                id=UUID(str(topic.topic_id)), leaders={p.partition_index: p.leader_id for p in topic.partitions}
+            )
+            for topic in response.topics
+        }
+
+    def check(self, code: int, topic: str) -> None:
+        """Raise what an error code in a response means for the topic; UnreachableError for all that may pass."""
+        error = errors.for_code(code)
+        if error is errors.UnknownTopicOrPartitionError:
+            raise TopicMissingError(topic)
+        if issubclass(error, errors.AuthorizationError | errors.InvalidTopicError):
+            raise KafkaDeniedError(f"topic {topic}", error.__name__)
+        if error is not errors.NoError:
+            raise self.unreachable(f"{topic}: {error.__name__}")
+
+    def patiently(self, attempt: Callable[[], T], seconds: float) -> T:
+        """The result of an attempt, repeated over a new connection while it raises UnreachableError."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return attempt()
+            except UnreachableError:
+                self.disconnect()
+                if time.monotonic() + RETRY_SECONDS > deadline or self._closed.wait(RETRY_SECONDS):
+                    raise
+
+    def pause(self, seconds: float) -> None:
+        """Wait before another attempt; ends at once when the client is closed."""
+        self._closed.wait(seconds)
+
+    def unreachable(self, reason: str) -> UnreachableError:
+        """The error that says that this broker does not do its work."""
+        return UnreachableError("Kafka", self.bootstrap, reason, REMEDY)
+
+    def translated(self, error: BaseException) -> Exception:
+        """What kafka-python raised, in our words."""
+        if isinstance(error, errors.AuthorizationError | errors.SaslAuthenticationFailedError):
+            return KafkaDeniedError(f"Kafka at {self.bootstrap}", str(error))
+        return self.unreachable(f"{type(error).__name__}: {error}")
+
+    def disconnect(self) -> None:
+        """Drop the connection; the next use makes a new one, from the bootstrap address."""
+        manager, self._manager = self._manager, None
+        if manager is not None:
+            _end(manager)
+
+    def close(self) -> None:
+        """Disconnect for good."""
+        self._closed.set()
+        self.disconnect()
+
+    def _connected(self) -> KafkaConnectionManager:
+        if self._closed.is_set():
+            raise self.unreachable("the client was closed")
+        if self._manager is None:
+            self._manager = self._connect()
+        return self._manager
+
+    def _connect(self) -> KafkaConnectionManager:
+        selector = NetworkSelector(**self._configuration)
+        manager = KafkaConnectionManager(selector, **self._configuration)
+        selector.start()
+        try:
+            manager.bootstrap(timeout_ms=int(CONNECT_SECONDS * 1000))
+        except errors.KafkaError as error:
+            _end(manager)
+            raise self.translated(error) from error
+        return manager
+
+
+def _end(manager: KafkaConnectionManager) -> None:
+    manager.close()
+    manager._net.close()
