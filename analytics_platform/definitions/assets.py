@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from analytics_platform.definitions import report
 from analytics_platform.definitions.resources import PlatformResource
@@ -100,7 +101,7 @@ def pipeline_assets(pipeline: Pipeline) -> dg.AssetsDefinition:
     models = [model_spec(model, partitions) for model in pipeline.models]
 
     @dg.multi_asset(
-        name=pipeline.name,
+        name=f"{pipeline.name}_lease",
         specs=[*streams, *models],
         check_specs=[check for stream in pipeline.streams for check in check_specs(stream, partitions)],
         partitions_def=partitions,
@@ -137,7 +138,7 @@ def execute(
     yield from ()
 
 
-def jobs(pipelines: Sequence[Pipeline]) -> list[dg.UnresolvedAssetJobDefinition]:
+def jobs(pipelines: Sequence[Pipeline]) -> list[UnresolvedAssetJobDefinition]:
     """One job per pipeline: everything it consists of, in one process."""
     return [
         dg.define_asset_job(

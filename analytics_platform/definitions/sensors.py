@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterInstance, RunsFilter
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from analytics_platform.definitions.assets import LEASE_TAG, WHY_TAG, partition_of
 from analytics_platform.definitions.lease_request import Advice, LeaseRun, Situation, advise
@@ -68,9 +69,7 @@ class Planner:
         )
 
 
-def planner_sensor(
-    pipelines: Sequence[Pipeline], jobs: Sequence[dg.UnresolvedAssetJobDefinition]
-) -> dg.SensorDefinition:
+def planner_sensor(pipelines: Sequence[Pipeline], jobs: Sequence[UnresolvedAssetJobDefinition]) -> dg.SensorDefinition:
     """The planner as a Dagster sensor that runs from the start."""
     planner = Planner(pipelines)
 
