@@ -69,14 +69,19 @@ def prepare(folder: Path, *, log: Path | None = None, is_durable: bool = True) -
     )
 
 
-def ledger_dsn(folder: Path, database: str = "platform") -> str:
+def dsn(folder: Path, database: str) -> str:
     """The libpq URL of a database in this server."""
     return f"postgresql://{ROLE}@/{database}?host={quote(str(socket_folder(folder)))}"
 
 
+def ledger_dsn(folder: Path) -> str:
+    """The libpq URL of the ledger."""
+    return dsn(folder, "platform")
+
+
 def dagster_url(folder: Path) -> str:
     """The SQLAlchemy URL of Dagster's database; names its driver, as a bare postgresql:// means another one."""
-    return ledger_dsn(folder, "dagster").replace("postgresql://", "postgresql+psycopg2://", 1)
+    return dsn(folder, "dagster").replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
 def socket_folder(folder: Path) -> Path:

@@ -1,0 +1,91 @@
+"""A real broker and a real Postgres for tests: started on free ports and fresh folders, stopped by pid."""
+
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from analytics_platform.errors import LocalError
+from analytics_platform.local import broker, database
+from analytics_platform.local.jars import install_jars
+from analytics_platform.local.process import Part, free_port, launch, stop, wait_ready
+
+START_SECONDS = 60.0  # two seconds on an idle machine; many workers may start at once
+STOP_SECONDS = 10.0
+ATTEMPTS = 3  # between choosing a free port and binding it another test run may take it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kafka:
+    """A running broker."""
+
+    bootstrap: str
+    part: Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postgres:
+    """A running Postgres; `dsn` is its ledger database, which tests leave empty."""
+
+    dsn: str
+    part: Part
+    folder: Path
+
+
+@contextmanager
+def running_kafka(folder: Path, libs: Path) -> Generator[Kafka]:
+    """A broker with its data in `folder`, on free ports."""
+    with ExitStack() as stack:
+        yield _start_kafka(stack, folder, install_jars(libs, lambda _: None))
+
+
+def _start_kafka(stack: ExitStack, folder: Path, classpath: str, attempts: int = ATTEMPTS) -> Kafka:
+    ports = broker.Ports(broker=free_port(0), controller=free_port(0))
+    part = broker.prepare(folder, ports, classpath)
+    try:
+        stack.enter_context(running(part))
+    except LocalError:
+        if attempts == 1:
+            raise
+        return _start_kafka(stack, folder, classpath, attempts - 1)
+    return Kafka(bootstrap=f"127.0.0.1:{ports.broker}", part=part)
+
+
+@contextmanager
+def running_postgres(folder: Path) -> Generator[Postgres]:
+    """A Postgres with its data in `folder`; it does not wait for the disk."""
+    part = database.prepare(folder, is_durable=False)
+    with running(part):
+        yield Postgres(dsn=database.ledger_dsn(folder), part=part, folder=folder)
+
+
+@contextmanager
+def running(part: Part) -> Generator[None]:
+    """The part, from ready to stopped."""
+    popen = launch(part)
+    try:
+        wait_ready(popen, part, START_SECONDS)
+        yield
+    finally:
+        stop(popen, part, STOP_SECONDS)
+
+
+@contextmanager
+def fresh_database(postgres: Postgres) -> Generator[str]:
+    """The DSN of an empty database, dropped afterwards."""
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(database.dsn(postgres.folder, "postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        try:
+            yield database.dsn(postgres.folder, name)
+        finally:
+            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+def topic_names(prefix: str) -> Callable[[], str]:
+    """A factory of topic names that nobody else uses."""
+    return lambda: f"{prefix}-{uuid4().hex[:12]}"

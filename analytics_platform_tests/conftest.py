@@ -1,0 +1,44 @@
+"""Fixtures that every test may ask for: a real broker, a real Postgres, names and databases of a test's own."""
+
+import re
+from collections.abc import Callable, Generator
+
+import pytest
+
+from analytics_platform.settings import read_settings
+from analytics_platform_tests.brokers import (
+    Kafka,
+    Postgres,
+    fresh_database,
+    running_kafka,
+    running_postgres,
+    topic_names,
+)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Generator[Kafka]:
+    """A broker for all tests of this worker: give each test topics of its own (`topic`)."""
+    # the jars are those of `ap up`, so that they are fetched once
+    with running_kafka(tmp_path_factory.mktemp("kafka"), read_settings().jar_dir) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[Postgres]:
+    """A Postgres for all tests of this worker: give each test a database of its own (`ledger_dsn`)."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as running:
+        yield running
+
+
+@pytest.fixture
+def ledger_dsn(postgres: Postgres) -> Generator[str]:
+    """An empty database of this test's own."""
+    with fresh_database(postgres) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def topic(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Makes topic names that no other test uses, each call another."""
+    return topic_names(re.sub(r"[^a-zA-Z0-9]+", "-", request.node.name).strip("-").lower()[:60])
