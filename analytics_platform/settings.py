@@ -21,6 +21,7 @@ class Settings:
     state_dir: Path = field(metadata={"about": "everything this instance keeps on disk"})
     table_dir: Path = field(metadata={"about": "where the Delta tables live"})
     schema_dir: Path = field(metadata={"about": "the folder of schemas/"})
+    jar_dir: Path = field(metadata={"about": "where the embedded broker's jars are kept"})
     kafka_bootstrap: str = field(metadata={"about": "host:port of a broker"})
     ledger_dsn: str = field(metadata={"about": "Postgres of the ledger, as a libpq URL", **SECRET})
     dagster_postgres_url: str = field(metadata={"about": "Postgres of Dagster, postgresql+psycopg2://…", **SECRET})
@@ -107,6 +108,7 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "state_dir": str(state_dir),
         "table_dir": str(state_dir / "tables"),
         "schema_dir": str(ROOT / "schemas"),
+        "jar_dir": str(state_dir / "jars"),
         "kafka_bootstrap": "127.0.0.1:9092",
         "ledger_dsn": "postgresql:///platform",
         "dagster_postgres_url": "postgresql+psycopg2:///dagster",

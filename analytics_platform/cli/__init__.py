@@ -14,9 +14,15 @@ COMMANDS = {
     "status": ("analytics_platform.cli.status", "How it is, worst first; exit code 0, 1 or 2."),
     "doctor": ("analytics_platform.cli.doctor", "What is wrong with this machine, and the fix."),
     "logs": ("analytics_platform.cli.logs", "What the processes said, by time, batch, run."),
+    "sql": ("analytics_platform.cli.sql", "Ask the published tables."),
+    "stream": ("analytics_platform.cli.stream", "The declared streams: list."),
+    "batch": ("analytics_platform.cli.batch", "Batches and what became of them: list, show."),
     "config": ("analytics_platform.cli.config", "The settings and where each comes from."),
     "reset": ("analytics_platform.cli.reset", "Delete this instance's local data."),
 }
+
+
+EXAMPLE = "Example: ap up --detach && ap status"
 
 
 class LazyGroup(click.Group):

@@ -102,7 +102,7 @@ class Screen:
 
     def say(self, event: str, facts: Mapping[str, object]) -> None:
         """Show one event."""
-        if event == "progress":
+        if event in ("progress", "note"):
             self._line(str(facts["line"]))
         elif text := _sentence(event, facts):
             self._close_line()

@@ -42,6 +42,7 @@ def dagster_environment(state_dir: Path, ports: Mapping[str, int]) -> dict[str, 
     """What Dagster's processes need beside our settings. Nothing phones home."""
     return {
         "DAGSTER_HOME": str(state_dir / "dagster"),
+        "AP_DAGSTER_DIR": str(state_dir / "dagster"),
         "AP_CODE_SERVER_HOST": HOST,
         "AP_CODE_SERVER_PORT": str(ports["code-server"]),
         "DAGSTER_DISABLE_TELEMETRY": "yes",

@@ -4,7 +4,6 @@ import fcntl
 import os
 import socket
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -47,13 +46,6 @@ class Reservations:
             return False
         self.held[port] = file
         return True
-
-
-def reserve_all(names: Iterable[str], base: int, earlier: dict[str, int], reservations: Reservations) -> dict[str, int]:
-    """A port for each name: the one of an earlier start where there was one, else base, base + 1, …"""
-    return {
-        name: reservations.reserve(earlier.get(name, base + position)) for position, name in enumerate(names, start=0)
-    }
 
 
 def answers(port: int, timeout: float = 0.3) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics_platform.errors import PlatformError
-from analytics_platform.local.blueprint import Blueprint, UpOptions, draw
+from analytics_platform.local.blueprint import Blueprint, UpOptions, choose_ports, draw
 from analytics_platform.local.disk import DiskGuard
 from analytics_platform.local.instance import (
     Instance,
@@ -28,6 +28,7 @@ from analytics_platform.local.ports import Reservations
 from analytics_platform.local.progress import Observer, Progress
 from analytics_platform.local.statusline import rate, status_line
 from analytics_platform.local.supervisor import Supervisor
+from analytics_platform.settings import read_settings
 
 TICK_SECONDS = 0.1
 LOOK_SECONDS = 1.0
@@ -53,6 +54,10 @@ class Run:
     stopping: threading.Event = field(default_factory=threading.Event)
     last: Progress | None = None
     events_per_second: float = 0.0
+    collector: Collector = field(init=False)
+    supervisor: Supervisor = field(init=False)
+    observer: Observer = field(init=False)
+    guard: DiskGuard = field(init=False)
 
     def __post_init__(self) -> None:
         self.collector = Collector(self.state_dir)
@@ -145,8 +150,7 @@ def run_instance(state_dir: Path, options: UpOptions, say: Say) -> None:
         if not owned:
             raise AlreadyUpError(f"the instance in {state_dir} is up already; `ap status` shows it")
         _recover(state_dir, say)
-        blueprint = draw(state_dir, options, dict(load_instance(state_dir).ports), reservations)
-        run = Run(state_dir, blueprint, say)
+        run = Run(state_dir, _draw(state_dir, options, reservations, say), say)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: run.stopping.set())
         try:
@@ -154,6 +158,16 @@ def run_instance(state_dir: Path, options: UpOptions, say: Say) -> None:
             run.loop()
         finally:
             reservations.release()
+
+
+def _draw(state_dir: Path, options: UpOptions, reservations: Reservations, say: Say) -> Blueprint:
+    """The blueprint of this start: ports as at the last one where they are free, settings read anew."""
+    earlier = load_instance(state_dir)
+    save_instance(state_dir, replace(earlier, environment={}))  # else what an earlier start was told would stay
+    settings = read_settings()
+    kept = {} if options.base_port else earlier.ports
+    ports = choose_ports(options.base_port or settings.base_port, kept, reservations)
+    return draw(settings, options, ports, lambda sentence: say("note", {"line": sentence}))
 
 
 def _recover(state_dir: Path, say: Say) -> None:

@@ -1,0 +1,188 @@
+"""What an instance consists of: its ports, its environment, and its parts in order of dependence."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from analytics_platform.local import broker, dagster_processes, database
+from analytics_platform.local.dagster_processes import DagsterPlace
+from analytics_platform.local.disk import clear_hold, hold_file
+from analytics_platform.local.instance import MARKER, PART, Instance
+from analytics_platform.local.jars import install_jars
+from analytics_platform.local.log import raw_file
+from analytics_platform.local.ports import HOST, Reservations
+from analytics_platform.local.process import Part
+from analytics_platform.local.supervisor import Member
+from analytics_platform.postgres import connect, migrate
+from analytics_platform.product import Stream
+from analytics_platform.products import catalog
+from analytics_platform.settings import ROOT, Settings, as_environment, explain_settings
+
+PORTS = ("webserver", "code-server", "broker", "controller")
+AUCTION_HOUSE = "analytics_platform.local.auction_house"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    """What `ap up` was asked for; what is None comes from the settings."""
+
+    base_port: int | None = None
+    rate: float | None = None
+    seed: int = 1
+    with_producer: bool = True
+    with_webserver: bool = True
+    producer_arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blueprint:
+    """Everything that is decided before the first process starts."""
+
+    settings: Settings
+    dagster_dsn: str
+    instance: Instance
+    members: Sequence[Member]
+    streams: Sequence[Stream]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the parts of one instance are."""
+
+    state_dir: Path
+    ports: Mapping[str, int]
+    settings: Settings
+    environment: Mapping[str, str]
+    named: frozenset[str]
+    say: Callable[[str], None]
+
+    @property
+    def dagster(self) -> DagsterPlace:
+        """The same for Dagster's processes."""
+        dsn = self.settings.dagster_postgres_url.replace("postgresql+psycopg2://", "postgresql://", 1)
+        return DagsterPlace(state_dir=self.state_dir, ports=self.ports, environment=self.environment, dsn=dsn)
+
+    def marked(self, part: Part) -> Part:
+        """The part with the instance's mark in its environment, and its output where the collector looks."""
+        mark = {MARKER: str(self.state_dir), PART: part.name}
+        return replace(part, env={**part.env, **mark}, log=raw_file(self.state_dir, part.name))
+
+
+def draw(settings: Settings, options: UpOptions, ports: Mapping[str, int], say: Callable[[str], None]) -> Blueprint:
+    """Settle the settings and list the members; prepares what the embedded servers need on disk.
+
+    What the environment names is used as it is: a broker or Postgres named there is not embedded.
+    """
+    named = frozenset(setting.name for setting in explain_settings() if setting.source.startswith("environment"))
+    state_dir = settings.state_dir
+    settings = _settle(settings, ports, named)
+    environment = {**as_environment(settings), **dagster_processes.dagster_environment(state_dir, ports)}
+    place = Place(state_dir=state_dir, ports=ports, settings=settings, environment=environment, named=named, say=say)
+    return Blueprint(
+        settings=settings,
+        dagster_dsn=place.dagster.dsn,
+        instance=Instance(environment=as_environment(settings), ports=ports, supervisor=os.getpid()),
+        members=_members(place, options),
+        streams=tuple(catalog().streams.values()),
+    )
+
+
+def choose_ports(base: int, earlier: Mapping[str, int], reservations: Reservations) -> dict[str, int]:
+    """A port for each part that listens: the one of an earlier start where there was one, else base, base + 1, …"""
+    return {name: reservations.reserve(earlier.get(name, base + step)) for step, name in enumerate(PORTS)}
+
+
+def _settle(settings: Settings, ports: Mapping[str, int], named: frozenset[str]) -> Settings:
+    """The settings of this instance: what the environment names stays, the embedded parts fill in the rest."""
+    folder = settings.state_dir / "postgres"
+    embedded = {
+        "kafka_bootstrap": f"{HOST}:{ports['broker']}",
+        "ledger_dsn": database.ledger_dsn(folder),
+        "dagster_postgres_url": database.dagster_url(folder),
+    }
+    return replace(settings, **{name: value for name, value in embedded.items() if name not in named})
+
+
+def _members(place: Place, options: UpOptions) -> list[Member]:
+    embedded = _embedded(place)
+    there = tuple(member.part.name for member in embedded)
+    members = [*embedded, *_dagster(place, there, options)]
+    if options.with_producer and find_spec(AUCTION_HOUSE) is not None:
+        members.append(_producer(place, there, options))
+    return members
+
+
+def _embedded(place: Place) -> list[Member]:
+    """The servers that no setting names; what they need on disk is made side by side, it takes seconds once."""
+    wanted = {"ledger_dsn": _postgres, "kafka_bootstrap": _broker}
+    makers = [make for name, make in wanted.items() if name not in place.named]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda make: make(place), makers))
+
+
+def _postgres(place: Place) -> Member:
+    part = database.prepare(place.state_dir / "postgres")
+    return Member(part=place.marked(part), address=place.settings.ledger_dsn)
+
+
+def _broker(place: Place) -> Member:
+    classpath = install_jars(place.settings.jar_dir, place.say)
+    ports = broker.Ports(broker=place.ports["broker"], controller=place.ports["controller"])
+    part = broker.prepare(place.state_dir / "broker", ports, classpath)
+    return Member(part=place.marked(part), address=place.settings.kafka_bootstrap)
+
+
+def _dagster(place: Place, there: tuple[str, ...], options: UpOptions) -> list[Member]:
+    """Schema task, code server, daemon, webserver: the code server first, or the others would wait for it."""
+    dagster = place.dagster
+    postgres = tuple(name for name in there if name == "postgres")
+    urls = {name: f"http://{HOST}:{port}" for name, port in place.ports.items()}
+    schema = Member(
+        part=place.marked(dagster_processes.schema_task(dagster)),
+        after=postgres,
+        is_task=True,
+        is_done=lambda: dagster_processes.has_schema(dagster),
+        prepare=lambda: _prepare(place),
+    )
+    code_server = Member(
+        part=place.marked(dagster_processes.code_server(dagster)), address=f"{HOST}:{place.ports['code-server']}"
+    )
+    ready = (*there, "dagster-schema", "code-server")
+    daemon = Member(
+        part=place.marked(dagster_processes.daemon(dagster)),
+        after=ready,
+        prepare=lambda: dagster_processes.note_schema(dagster),
+    )
+    members = [schema, code_server, daemon]
+    if options.with_webserver:
+        part = place.marked(dagster_processes.webserver(dagster))
+        members.append(Member(part=part, after=ready, address=urls["webserver"]))
+    return members
+
+
+def _prepare(place: Place) -> None:
+    """The ledger's tables and DAGSTER_HOME; at each start again, a no-op when done."""
+    with connect(place.settings.ledger_dsn, application="ap up") as connection:
+        migrate(connection)
+        clear_hold(place.state_dir, connection)
+    dagster_processes.prepare_home(place.dagster)
+
+
+def _producer(place: Place, there: tuple[str, ...], options: UpOptions) -> Member:
+    rate = options.rate if options.rate is not None else place.settings.events_per_second
+    truth = place.state_dir / "truth"
+    argv = ["--bootstrap", place.settings.kafka_bootstrap, "--seed", str(options.seed), "--rate", str(rate)]
+    argv += ["--truth", str(truth), "--hold-file", str(hold_file(place.state_dir)), *options.producer_arguments]
+    part = Part(
+        name="producer",
+        argv=(sys.executable, "-m", AUCTION_HOUSE, *argv),
+        cwd=ROOT,
+        log=raw_file(place.state_dir, "producer"),
+        env=place.environment,
+        ready=lambda: True,
+    )
+    return Member(part=place.marked(part), after=(*there, "code-server"), address=f"{rate:g} events/s")
