@@ -1,0 +1,163 @@
+"""A lease on a real ledger and real tables: each row has one outcome, whatever was killed or how it was cut."""
+
+from dataclasses import replace
+
+import pytest
+
+from analytics_platform.facts import Failpoint
+from analytics_platform.ledger.postgres import dirty, planning, publication
+from analytics_platform_tests.pipeline.orders import (
+    HOUR,
+    ORDERS,
+    SHOP,
+    content,
+    kafka_with,
+    lease,
+    opened,
+    order,
+    outcomes,
+    random_orders,
+    rows,
+)
+
+INSIDE_A_LEASE = [point for point in Failpoint if point is not Failpoint.AFTER_EVENT]
+
+
+class KilledError(Exception):
+    """Stands for kill -9: nothing after it runs, and nobody cleans up."""
+
+
+def kill_at(point, hit):
+    """Die at that point, the hit-th time it is reached."""
+    left = [hit]
+
+    def reached(found):
+        left[0] -= found is point
+        if found is point and left[0] == 0:
+            raise KilledError(point)
+
+    return reached
+
+
+def clean_run(dsn, folder, kafka):
+    """The content after a lease that nothing disturbed; the ledger is empty again afterwards."""
+    with opened(dsn, folder, kafka) as parts:
+        lease(parts)
+        parts.ledger.execute(
+            "truncate batch_range, batch_run, batch, frontier, dirty, publication, pipeline, manifest, outbox"
+        )
+        return content(parts)
+
+
+def test_each_row_has_one_outcome(ledger_dsn, tmp_path):
+    logs = [[order(1), order(2), order(1), order(2, amount=9), order(3, amount=-1)], [order(4, minute=2)]]
+    with opened(ledger_dsn, tmp_path, kafka_with(logs)) as parts:
+        report = lease(parts)
+        found = outcomes(parts)
+        revenue = {row["minute"].minute: row["revenue"] for row in rows(parts, "revenue").to_pylist()}
+    assert [found[0, offset] for offset in range(5)] == [
+        "published",
+        "published",
+        "duplicate",
+        "conflict",
+        "quarantined",
+    ]
+    assert found[1, 0] == "published" and revenue == {0: 2, 2: 1}
+    assert all(manifest.is_reconciled for manifest in report.manifests)
+
+
+def test_a_duplicate_in_a_later_batch_names_its_winner(ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1)], []])
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        lease(parts)
+        kafka.append(ORDERS.topic, 0, [order(2), order(1)])
+        lease(parts, "second")
+        (loser,) = rows(parts, "orders/exceptions").to_pylist()
+    assert (loser["outcome"], loser["winner_partition"], loser["winner_offset"]) == ("duplicate", 0, 0)
+
+
+def test_a_late_row_changes_the_grain_that_is_already_there(ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1, amount=5)], [order(2, minute=3)]])
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        lease(parts)
+        kafka.append(ORDERS.topic, 0, [order(3, amount=7)])
+        lease(parts, "second")
+        revenue = {row["minute"].minute: row["revenue"] for row in rows(parts, "revenue").to_pylist()}
+    assert revenue == {0: 12, 3: 1}
+
+
+@pytest.mark.parametrize("rows_per_batch", [1, 7])
+def test_the_cut_into_batches_does_not_change_content(ledger_dsn, tmp_path, rows_per_batch):
+    kafka = kafka_with(random_orders(seed=11, count=60))
+    whole = clean_run(ledger_dsn, tmp_path / "whole", kafka)
+    cut = replace(SHOP, streams=(replace(ORDERS, batch_rows=rows_per_batch),))
+    with opened(ledger_dsn, tmp_path / "cut", kafka, pipeline=cut) as parts:
+        assert lease(parts).cycles > 1
+        assert content(parts) == whole
+
+
+@pytest.mark.parametrize("hit", [1, 3])
+@pytest.mark.parametrize("point", INSIDE_A_LEASE)
+def test_a_worker_killed_anywhere_leaves_the_content_of_a_clean_run(ledger_dsn, tmp_path, point, hit):
+    kafka = kafka_with(random_orders(seed=11, count=300))
+    clean = clean_run(ledger_dsn, tmp_path / "clean", kafka)
+    with pytest.raises(KilledError), opened(ledger_dsn, tmp_path / "hurt", kafka, kill_at(point, hit)) as parts:
+        lease(parts)
+    with opened(ledger_dsn, tmp_path / "hurt", kafka) as parts:
+        lease(parts, "second")
+        assert content(parts) == clean
+        assert planning.frontier(parts.ledger, "orders", kafka.topics[ORDERS.topic].id) == dict(
+            enumerate(map(len, kafka.topics[ORDERS.topic].logs))
+        )
+        assert not planning.open_batches(parts.ledger, ["orders"]) and not dirty.is_any(parts.ledger, ["revenue"])
+
+
+def test_a_second_run_over_the_same_log_changes_nothing(ledger_dsn, tmp_path):
+    with opened(ledger_dsn, tmp_path, kafka_with(random_orders(seed=3, count=50))) as parts:
+        lease(parts)
+        before = parts.tables.versions()
+        report = lease(parts, "second")
+    assert report.cycles == 0 and parts.tables.versions() == before
+
+
+def test_what_is_public_is_what_was_published_last(ledger_dsn, tmp_path):
+    with opened(ledger_dsn, tmp_path, kafka_with([[order(1)], []])) as parts:
+        lease(parts)
+        assert publication.published_versions(parts.ledger, "shop") == parts.tables.versions()
+
+
+def test_nothing_new_is_planned_while_ingestion_is_held(ledger_dsn, tmp_path):
+    with opened(ledger_dsn, tmp_path, kafka_with([[order(1)], []])) as parts:
+        planning.hold_ingestion(parts.ledger, "disk full")
+        assert lease(parts).cycles == 0
+        planning.release_ingestion(parts.ledger, "disk full")
+        assert lease(parts, "second").cycles == 1
+
+
+def test_offsets_that_retention_took_are_a_known_gap(ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1)], []])
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        lease(parts)
+        kafka.append(ORDERS.topic, 0, [order(2), order(3)])
+        kafka.delete_before(ORDERS.topic, 0, 2)
+        lease(parts, "second")
+        assert sorted(outcomes(parts)) == [(0, 0), (0, 2)]
+        assert parts.ledger.execute("select start_offset, end_offset from lost_range").fetchall() == [(1, 2)]
+
+
+def test_offsets_without_a_record_count_as_gaps(ledger_dsn, tmp_path):
+    with opened(ledger_dsn, tmp_path, kafka_with([[order(1), None, None, order(2)], []])) as parts:
+        report = lease(parts)
+    assert [(m.offsets, m.rows, m.gaps) for m in report.manifests] == [(4, 2, 2)]
+
+
+def test_a_manifest_says_how_it_was_judged(ledger_dsn, tmp_path):
+    with opened(ledger_dsn, tmp_path, kafka_with([[order(1)], []])) as parts:
+        (manifest,) = lease(parts).manifests
+        assert publication.manifest_of(parts.ledger, "orders", 1) == manifest
+    assert {verdict.check: verdict.passed for verdict in manifest.verdicts}.keys() == {
+        "reconciled",
+        "unique_id",
+        "freshness",
+    }
+    assert manifest.newest_event_at == {0: HOUR} and set(manifest.hashes) == {"bronze", "silver", "exceptions"}
