@@ -14,7 +14,17 @@ from fastavro.schema import SchemaParseException
 from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import Schema
 from analytics_platform.ingest.avro_defaults import default_value
-from analytics_platform.ingest.avro_types import MISSING, AvroType, Collection, Record, Union, parse_avro
+from analytics_platform.ingest.avro_types import (
+    MISSING,
+    NULL,
+    AvroType,
+    Collection,
+    Decimal,
+    Fixed,
+    Record,
+    Union,
+    parse_avro,
+)
 
 UNREADABLE = (  # what fastavro has been seen to raise on bytes that are no such value
     EOFError,
@@ -69,8 +79,33 @@ def compile_rows(writer: Schema, reader: Schema, columns: pa.Schema) -> RowReade
         written, wanted = (fastavro.parse_schema(json.loads(schema.text)) for schema in (writer, reader))
     except (SchemaParseException, ValueError, LookupError, TypeError) as error:
         raise DeclarationError(where, f"fastavro refuses the schema ({error})", "mend the schema's text") from error
+    _require_bytes(parse_avro(writer.text, where), where)
     _convert_defaults(wanted, parse_avro(reader.text, where), where)
     return RowReader(writer=written, reader=wanted, columns=columns)
+
+
+def _require_bytes(avro: AvroType, where: str) -> None:
+    """Refuse arrays whose items take no bytes: a count that lies would keep fastavro busy for ever."""
+    match avro:
+        case Collection(kind="array", items=items) if not _takes_bytes(items):
+            raise DeclarationError(where, "an array has items that take no bytes", "store their number instead")
+        case Collection(items=items):
+            _require_bytes(items, where)
+        case Union(branches=types):
+            for type_ in types:
+                _require_bytes(type_, where)
+        case Record(fields=fields):
+            for field in fields:
+                _require_bytes(field.type, where)
+
+
+def _takes_bytes(avro: AvroType) -> bool:
+    match avro:
+        case Record(fields=fields):
+            return any(_takes_bytes(field.type) for field in fields)
+        case Fixed(size=size) | Decimal(size=int(size)):
+            return size > 0
+    return avro != NULL
 
 
 def _convert_defaults(source: Any, avro: AvroType, where: str) -> None:

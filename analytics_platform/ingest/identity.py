@@ -81,9 +81,9 @@ def _time(text: str) -> datetime | None:
         if text.lstrip("-").isdecimal():
             return EPOCH + timedelta(milliseconds=int(text))
         time = datetime.fromisoformat(text)
+        return None if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return None if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _from_millis(millis: pa.Int64Array) -> pa.TimestampArray:

@@ -19,7 +19,8 @@ STRUCTURES = {
     Kind.INSTANT: "VARCHAR",  # cast later: DuckDB also takes 'infinity', 'epoch' and times without a zone
     Kind.ANY: "JSON",
 }
-RFC_3339 = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
+CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
+RFC_3339 = rf"\d{{4}}-\d\d-\d\d[Tt ]{CLOCK}:[0-5]\d(\.\d+)?([Zz]|[+-]{CLOCK})"
 FIRST, LAST = "timestamptz '0001-01-01 00:00:00+00'", "timestamptz '9999-12-31 23:59:59.999999+00'"
 INVALID = "invalid json"
 NO_OBJECT = "not an object"
@@ -107,8 +108,8 @@ def _item_fault(items: JsonType, array: str, depth: int, label: str) -> str:
     """The first fault among an array's items; null items pass."""
     item = f"x{depth}"
     probe = _Probe(text=item, types=_types_sql(items, item), value=_value_sql(items, item), depth=depth + 1)
-    found = f"{probe.types}[1]"
-    faults = [f"case when {_misfit(items.kind, found, probe.value)} then {_literal(f'wrong type {label}')} end"]
+    misfit = f"{item} is not null and {_misfit(items.kind, f'{probe.types}[1]', probe.value)}"
+    faults = [f"case when {misfit} then {_literal(f'wrong type {label}')} end"]
     if items.items is not None:
         faults.append(_item_fault(items.items, probe.value, depth + 1, f"{label}[]"))
     faults.append(_fault_sql(items, probe, f"{label}."))
