@@ -27,7 +27,7 @@ POLL_SECONDS = 0.2
 @click.command(epilog="Example: ap up --detach --rate 2000 --base-port 4000")
 @click.option("--detach", is_flag=True, help="Return once it is healthy; `ap down` stops it.")
 @click.option("--base-port", type=click.IntRange(1024, 65_000), help="The UI's port; the others follow. Default 3000.")
-@click.option("--rate", type=click.FloatRange(min=0), help="Events a second. Default 500.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second. Default 500.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The auction house's seed.")
 @click.option("--no-producer", is_flag=True, help="Start without the auction house.")
 @click.option("--no-webserver", is_flag=True, help="Start without the UI.")

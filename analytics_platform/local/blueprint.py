@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from analytics_platform.ingest.kafka.admin import ensure_topics
 from analytics_platform.local import broker, dagster_processes, database
 from analytics_platform.local.dagster_processes import DagsterPlace
 from analytics_platform.local.disk import clear_hold, hold_file
@@ -24,6 +25,8 @@ from analytics_platform.settings import ROOT, Settings, as_environment, explain_
 
 PORTS = ("webserver", "code-server", "broker", "controller")
 AUCTION_HOUSE = "analytics_platform.local.auction_house"
+# A little of everything that goes wrong in real topics, so that the tables show what becomes of it.
+USUAL_FAULTS = ("--late=0.01", "--out-of-order=0.01", "--duplicates=0.002", "--conflicts=0.0005", "--malformed=0.001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,6 @@ class UpOptions:
     seed: int = 1
     with_producer: bool = True
     with_webserver: bool = True
-    producer_arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,13 +151,15 @@ def _dagster(place: Place, there: tuple[str, ...], options: UpOptions) -> list[M
         prepare=lambda: _prepare(place),
     )
     code_server = Member(
-        part=place.marked(dagster_processes.code_server(dagster)), address=f"{HOST}:{place.ports['code-server']}"
+        part=place.marked(dagster_processes.code_server(dagster)),
+        after=("dagster-schema",),
+        address=f"{HOST}:{place.ports['code-server']}",
     )
-    ready = (*there, "dagster-schema", "code-server")
+    ready = (*there, "code-server")
     daemon = Member(
         part=place.marked(dagster_processes.daemon(dagster)),
         after=ready,
-        prepare=lambda: dagster_processes.note_schema(dagster),
+        prepare=lambda: _before_daemon(place),
     )
     members = [schema, code_server, daemon]
     if options.with_webserver:
@@ -172,11 +176,19 @@ def _prepare(place: Place) -> None:
     dagster_processes.prepare_home(place.dagster)
 
 
+def _before_daemon(place: Place) -> None:
+    """Note that the schema is there; make the topics, unless the broker is somebody else's."""
+    dagster_processes.note_schema(place.dagster)
+    if "kafka_bootstrap" not in place.named:
+        partitions = {stream.topic: stream.partitions for stream in catalog().streams.values()}
+        ensure_topics(place.settings.kafka_bootstrap, partitions)
+
+
 def _producer(place: Place, there: tuple[str, ...], options: UpOptions) -> Member:
     rate = options.rate if options.rate is not None else place.settings.events_per_second
     truth = place.state_dir / "truth"
     argv = ["--bootstrap", place.settings.kafka_bootstrap, "--seed", str(options.seed), "--rate", str(rate)]
-    argv += ["--truth", str(truth), "--hold-file", str(hold_file(place.state_dir)), *options.producer_arguments]
+    argv += ["--truth", str(truth), "--hold-file", str(hold_file(place.state_dir)), *USUAL_FAULTS]
     part = Part(
         name="producer",
         argv=(sys.executable, "-m", AUCTION_HOUSE, *argv),
@@ -185,4 +197,4 @@ def _producer(place: Place, there: tuple[str, ...], options: UpOptions) -> Membe
         env=place.environment,
         ready=lambda: True,
     )
-    return Member(part=place.marked(part), after=(*there, "code-server"), address=f"{rate:g} events/s")
+    return Member(part=place.marked(part), after=(*there, "daemon"), address=f"{rate:g} events/s")
