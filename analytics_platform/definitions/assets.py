@@ -38,6 +38,11 @@ def partition_of(hour: datetime) -> str:
     return hour.astimezone(UTC).strftime(HOUR_FORMAT)
 
 
+def table_key(stream: str, layer: Layer) -> dg.AssetKey:
+    """The asset of one of a stream's tables; in plain text, for Dagster serialises no enums of ours."""
+    return dg.AssetKey([stream, layer.value])
+
+
 def topic_spec(stream: Stream) -> dg.AssetSpec:
     """The Kafka topic, as the head of the lineage."""
     return dg.AssetSpec(
@@ -52,11 +57,11 @@ def topic_spec(stream: Stream) -> dg.AssetSpec:
 
 def stream_specs(stream: Stream, partitions: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
     """Bronze, silver and exceptions of a stream."""
-    bronze, topic = dg.AssetKey([stream.name, Layer.BRONZE]), dg.AssetKey(["topic", stream.topic])
+    bronze, topic = table_key(stream.name, Layer.BRONZE), dg.AssetKey(["topic", stream.topic])
     above = {Layer.BRONZE: [topic], Layer.SILVER: [bronze], Layer.EXCEPTIONS: [bronze]}
     return [
         dg.AssetSpec(
-            [stream.name, layer],
+            table_key(stream.name, layer),
             deps=above[layer],
             description=f"{LAYER_TEXT[layer]}\n\n{stream.description}",
             group_name=stream.pipeline,
@@ -74,7 +79,7 @@ def model_spec(model: Model, partitions: dg.PartitionsDefinition) -> dg.AssetSpe
     """A model's table."""
     return dg.AssetSpec(
         [model.name],
-        deps=[dg.AssetKey([name, Layer.SILVER]) for name in model.inputs],
+        deps=[table_key(name, Layer.SILVER) for name in model.inputs],
         description=f"{model.description}\n\n```sql\n{model.sql.strip()}\n```",
         group_name=model.pipeline,
         owners=[model.owner],
@@ -87,7 +92,7 @@ def model_spec(model: Model, partitions: dg.PartitionsDefinition) -> dg.AssetSpe
 
 def check_specs(stream: Stream, partitions: dg.PartitionsDefinition) -> list[dg.AssetCheckSpec]:
     """What is checked of every batch of a stream."""
-    silver = dg.AssetKey([stream.name, Layer.SILVER])
+    silver = table_key(stream.name, Layer.SILVER)
     return [
         dg.AssetCheckSpec(name, asset=silver, description=text, partitions_def=partitions)
         for name, text in CHECKS.items()
@@ -153,5 +158,5 @@ def jobs(pipelines: Sequence[Pipeline]) -> list[UnresolvedAssetJobDefinition]:
 
 
 def _keys(pipeline: Pipeline) -> list[dg.AssetKey]:
-    tables = [dg.AssetKey([stream.name, layer]) for stream in pipeline.streams for layer in Layer]
+    tables = [table_key(stream.name, layer) for stream in pipeline.streams for layer in Layer]
     return tables + [dg.AssetKey([model.name]) for model in pipeline.models]

@@ -41,7 +41,7 @@ def _report_stream(context: dg.AssetExecutionContext, parts: Parts, stream: str,
             "dagster/row_count": table.rows(),
             "dagster/partition_row_count": rows[layer],
         }
-        _materialised(context, [stream, layer], hour, metadata)
+        _materialised(context, [stream, layer.value], hour, metadata)
     for check in checks_of_hour(manifests):
         _evaluated(context, check, hour)
 
