@@ -51,6 +51,10 @@ class FakeKafka:
             self.topics[topic].logs[partition].extend(records)
             self.changed.notify_all()
 
+    def leave_gap(self, topic: str, partition: int) -> None:
+        """Two offsets without a record, as an aborted transaction and its marker leave."""
+        self.append(topic, partition, [None, None])
+
     def delete_before(self, topic: str, partition: int, offset: int) -> None:
         """Let retention take everything before the offset."""
         self.topics[topic].first[partition] = offset

@@ -5,22 +5,19 @@ import zlib
 
 import pyarrow as pa
 import pytest
-from crc32c import crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
 from analytics_platform.errors import MalformedBatchError, OldFormatError
 from analytics_platform.ingest.record_batch import (
-    FetchedBytes,
     decode_batches,
     decode_chunks,
     next_offset,
 )
 from analytics_platform.ingest.records import RECORDS_SCHEMA
+from analytics_platform_tests.ingest.batches import NOW_MS, batch, control, fetched, sealed, varint
 
-CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
-NOW_MS = 1_700_000_000_000
 HEADERS = st.lists(st.tuples(st.text(max_size=8), st.none() | st.binary(max_size=8)), max_size=5)
 RECORDS = st.lists(
     st.tuples(
@@ -28,46 +25,6 @@ RECORDS = st.lists(
     ),
     max_size=60,
 )
-
-
-def batch(records, *, base=0, codec="none", producer=-1, transactional=False, attributes=0):
-    """Bytes of one record batch; records are (milliseconds after NOW_MS, key, value, headers)."""
-    compression = 0 if codec == "snappy" else CODECS[codec]
-    builder = DefaultRecordBatchBuilder(2, compression, transactional, producer, 0, 0, 1 << 30)
-    for delta, (at, key, value, headers) in enumerate(records):
-        builder.append(delta, NOW_MS + at, key, value, headers)
-    raw = bytearray(builder.build())
-    if codec == "snappy":
-        raw = raw[:61] + pa.Codec("snappy").compress(bytes(raw[61:]), asbytes=True)
-        attributes |= CODECS["snappy"]
-    struct.pack_into(">q", raw, 0, base)
-    raw[22] |= attributes
-    return sealed(raw)
-
-
-def sealed(raw):
-    """The same bytes with a length and a checksum that are right."""
-    raw = bytearray(raw)
-    struct.pack_into(">i", raw, 8, len(raw) - 12)
-    struct.pack_into(">I", raw, 17, crc32c(bytes(raw[21:])))
-    return bytes(raw)
-
-
-def varint(value):
-    value, out = value << 1, bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def control(base, producer, *, commit):
-    key = struct.pack(">hh", 0, 1 if commit else 0)
-    return batch([(0, key, b"\0" * 6, [])], base=base, producer=producer, transactional=True, attributes=0x20)
-
-
-def fetched(*raw, start=0, end=2**62, aborted=()):
-    return FetchedBytes(topic="bids", partition=3, start=start, end=end, raw=b"".join(raw), aborted=aborted)
 
 
 def rows(table):
@@ -135,6 +92,17 @@ def test_a_batch_that_is_not_complete_is_left_for_the_next_fetch(cut):
 
     assert decode_batches(fetched(whole))["offset"].to_pylist() == list(range(3 * complete))
     assert next_offset(whole, 1) == max(1, 3 * complete)
+
+
+@given(st.sets(st.integers(0, 10**6), min_size=1, max_size=40))
+def test_records_that_compaction_left_keep_their_offsets(kept):
+    builder = DefaultRecordBatchBuilder(2, 0, False, -1, 0, 0, 1 << 30)
+    for delta in sorted(kept):
+        builder.append(delta, NOW_MS, None, b"v", [])
+    raw = bytearray(builder.build())
+    struct.pack_into(">q", raw, 0, 500)
+
+    assert decode_batches(fetched(bytes(raw)))["offset"].to_pylist() == [500 + delta for delta in sorted(kept)]
 
 
 def test_compacted_offsets_at_the_end_of_a_batch_move_the_position():

@@ -1,0 +1,29 @@
+"""One broker fixture for the suites that run on the bulk reader, the plain one and the fake."""
+
+from uuid import uuid4
+
+import pytest
+
+from analytics_platform.ingest.kafka.fetch import KafkaReader
+from analytics_platform.ingest.kafka.plain import PlainReader
+from analytics_platform_tests.fakes import FakeKafka
+from analytics_platform_tests.ingest.topics import KafkaTopics
+
+KINDS = {"bulk": KafkaReader, "plain": PlainReader}
+
+
+@pytest.fixture(params=["bulk", "plain", "memory"])
+def broker(request):
+    if request.param == "memory":
+        return FakeKafka()
+    return KafkaTopics(request.getfixturevalue("kafka").bootstrap, KINDS[request.param])
+
+
+@pytest.fixture
+def real(kafka):
+    return KafkaTopics(kafka.bootstrap, KafkaReader)
+
+
+@pytest.fixture
+def name():
+    return f"fetch-{uuid4().hex[:12]}"
