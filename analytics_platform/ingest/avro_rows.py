@@ -48,7 +48,7 @@ class RowReader:
     reader: Any
     columns: pa.Schema
 
-    def decode(self, bodies: pa.BinaryArray, skip: int) -> tuple[pa.Table, pa.StringArray]:
+    def decode(self, bodies: pa.BinaryArray, skip: int = 0) -> tuple[pa.Table, pa.StringArray]:
         """The columns, and the fault of each row or null; a row with a fault is null in every column."""
         read = [self._read(body[skip:]) for body in bodies.to_pylist()]
         rows, faults = [row for row, _ in read], [fault for _, fault in read]

@@ -61,10 +61,10 @@ def encoded(source, value):
 
 def oracle(body, writer, reader=None):
     """What fastavro reads, or None for what it cannot."""
-    parsed = [None if s is None else fastavro.parse_schema(json.loads(json.dumps(s))) for s in (writer, reader)]
+    written, wanted = (fastavro.parse_schema(json.loads(json.dumps(s))) for s in (writer, reader or writer))
     source = io.BytesIO(body)
     try:
-        value = fastavro.schemaless_reader(source, *parsed)
+        value = fastavro.schemaless_reader(source, written, wanted)
     except UNREADABLE:
         return None
     return value if source.tell() == len(body) else None
