@@ -12,7 +12,7 @@ import click
 
 from analytics_platform.errors import PlatformError
 from analytics_platform.local.auction_house.faults import Shares
-from analytics_platform.local.auction_house.options import DEFAULT_EVENT_RATE, DEFAULT_START, Options
+from analytics_platform.local.auction_house.options import DEFAULT_EVENT_RATE, DEFAULT_START, Options, read_topics
 from analytics_platform.local.auction_house.producer import run
 from analytics_platform.logs import log_as_json
 from analytics_platform.settings import read_settings
@@ -67,7 +67,7 @@ def _options(given: dict[str, Any]) -> Options:
     return Options(
         bootstrap=given["bootstrap"] or settings.kafka_bootstrap,
         truth=given["truth"],
-        schema_dir=settings.schema_dir,
+        topics=read_topics(settings.schema_dir),
         seed=given["seed"],
         events=given["events"],
         rate=given["rate"],

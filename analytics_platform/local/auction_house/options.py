@@ -32,7 +32,7 @@ class Options:
 
     bootstrap: str
     truth: Path
-    schema_dir: Path
+    topics: tuple[Topic, ...]
     seed: int = 1
     events: int | None = None
     rate: float | None = None

@@ -13,7 +13,7 @@ from analytics_platform.ingest.kafka.produce import BulkProducer
 from analytics_platform.local.auction_house.chance import Chance
 from analytics_platform.local.auction_house.chunk import House, build_chunk
 from analytics_platform.local.auction_house.delivery import Delivery
-from analytics_platform.local.auction_house.options import Options, Summary, read_topics
+from analytics_platform.local.auction_house.options import Options, Summary
 from analytics_platform.local.auction_house.pace import FLAT_OUT_EVENTS, Pace
 from analytics_platform.local.auction_house.plan import Places
 from analytics_platform.local.auction_house.recovery import recover
@@ -38,18 +38,17 @@ def run(options: Options, stop: threading.Event | None = None) -> Summary:
     folder = TruthFolder(options.truth, merges=options.is_live)
     if not options.is_live and folder.files():
         raise LocalError("auction house", f"{options.truth} holds the truth of another run", "name an empty folder")
-    topics = read_topics(options.schema_dir)
-    ensure_topics(options.bootstrap, {topic.name: topic.partitions for topic in topics}, retention=RETENTION)
+    ensure_topics(options.bootstrap, {topic.name: topic.partitions for topic in options.topics}, retention=RETENTION)
     before = folder.newest_progress() or Progress(chunk=-1, next_number=0, next_order=0)
     with KafkaReader(options.bootstrap) as reader:
-        if pending := recover(folder, reader, topics):
+        if pending := recover(folder, reader, options.topics):
             log.warning("auction_house.recovered", extra={"pending_files": pending})
     stop = stop or threading.Event()
     producer = BulkProducer(options.bootstrap, patience_seconds=options.patience_seconds)
-    with Delivery(folder, producer, topics, stop) as delivery:
+    with Delivery(folder, producer, options.topics, stop) as delivery:
         start_ms = now_ms() if options.is_live else int(options.start_at.timestamp() * 1000)
         timeline = starting(before.next_number, start_ms, options.events_per_second)
-        house = House(topics=topics, chance=Chance(options.seed), shares=options.shares, timeline=timeline)
+        house = House(topics=options.topics, chance=Chance(options.seed), shares=options.shares, timeline=timeline)
         return Session(options, house, delivery, before).run(stop)
 
 

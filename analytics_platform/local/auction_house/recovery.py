@@ -16,7 +16,9 @@ from analytics_platform.local.auction_house.truth import TruthFile, TruthFolder,
 SETTLE_SECONDS = 1.0  # what the dead producer's kernel still delivers arrives within this time
 
 
-def recover(folder: TruthFolder, reader: RecordReader, topics: Iterable[Topic]) -> int:
+def recover(
+    folder: TruthFolder, reader: RecordReader, topics: Iterable[Topic], *, settle_seconds: float = SETTLE_SECONDS
+) -> int:
     """Make the folder tell the truth again; returns how many chunks were pending.
 
     A pending record counts if the topic holds its event at the offset it was meant for, as one producer per topic
@@ -30,16 +32,16 @@ def recover(folder: TruthFolder, reader: RecordReader, topics: Iterable[Topic]) 
             finish_merge(folder, file.path)
     pending = [file for file in folder.files() if file.state == "pending"]
     if pending:
-        _wait_until_quiet(reader, [topic.name for topic in by_kind.values()])
+        _wait_until_quiet(reader, [topic.name for topic in by_kind.values()], settle_seconds)
     for file in pending:
         _settle(file, by_kind[file.kind].name, reader)
     return len(pending)
 
 
-def _wait_until_quiet(reader: RecordReader, topics: list[str]) -> None:
+def _wait_until_quiet(reader: RecordReader, topics: list[str], seconds: float) -> None:
     before, now = None, reader.offsets(topics)
     while now != before:
-        threading.Event().wait(SETTLE_SECONDS)
+        threading.Event().wait(seconds)
         before, now = now, reader.offsets(topics)
 
 
