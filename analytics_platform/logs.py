@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -50,6 +51,12 @@ def log_as_json(process: str, level: str, stream: TextIO | None = None) -> None:
     root.setLevel(level)
 
 
+RUN_LINE = re.compile(
+    r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}) - (?P<logger>\S+) - (?P<level>[A-Z]+) - (?P<job>\S+)"
+    r" - (?P<run>[0-9a-f-]{36}) - (?P<event>.*)"
+)  # how Dagster's console logger writes an event of a run
+
+
 def parse_line(line: str, process: str, now: datetime) -> Mapping[str, Any]:
     """A line that some process wrote, as a log entry: ours as it is, Dagster's renamed, others wrapped."""
     try:
@@ -57,7 +64,8 @@ def parse_line(line: str, process: str, now: datetime) -> Mapping[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        found = {"event": line}
+        run_line = RUN_LINE.fullmatch(line)
+        found = run_line.groupdict() if run_line else {"event": line}
     stamp = str(found.pop("time", None) or found.pop("timestamp", None) or "")
     entry = {
         "time": _utc(stamp, now).isoformat(timespec="milliseconds"),

@@ -14,6 +14,7 @@ from analytics_platform.local.dagster_processes import DagsterPlace
 from analytics_platform.local.disk import clear_hold, hold_file
 from analytics_platform.local.instance import MARKER, PART, Instance
 from analytics_platform.local.jars import install_jars
+from analytics_platform.local.leftovers import interrupt_workers
 from analytics_platform.local.log import raw_file
 from analytics_platform.local.ports import HOST, Reservations
 from analytics_platform.local.process import Part
@@ -25,6 +26,7 @@ from analytics_platform.settings import ROOT, Settings, as_environment, explain_
 
 PORTS = ("webserver", "code-server", "broker", "controller")
 AUCTION_HOUSE = "analytics_platform.local.auction_house"
+WORKER_SECONDS = 4.0  # for a run to end where it is; what it leaves undone is done again by the next one
 # A little of everything that goes wrong in real topics, so that the tables show what becomes of it.
 USUAL_FAULTS = ("--late=0.01", "--out-of-order=0.01", "--duplicates=0.002", "--conflicts=0.0005", "--malformed=0.001")
 
@@ -153,6 +155,7 @@ def _dagster(place: Place, there: tuple[str, ...], options: UpOptions) -> list[M
     code_server = Member(
         part=place.marked(dagster_processes.code_server(dagster)),
         after=("dagster-schema",),
+        before_stop=lambda: interrupt_workers(place.state_dir, WORKER_SECONDS),
         address=f"{HOST}:{place.ports['code-server']}",
     )
     ready = (*there, "code-server")

@@ -47,6 +47,24 @@ def end_leftovers(leftovers: Sequence[Leftover], patience_seconds: float) -> Non
         _end(group, patience_seconds)
 
 
+def interrupt_workers(state_dir: Path, patience_seconds: float) -> None:
+    """Ask the runs below the code server to end and wait for them: it would wait for them without asking."""
+    below = [leftover for leftover in find_leftovers(state_dir) if leftover.part == "code-server" and _is_run(leftover)]
+    for leftover in below:
+        _signal(leftover.pid, signal.SIGINT)
+    deadline = time.monotonic() + patience_seconds
+    while any(_lives(leftover) for leftover in below) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+
+
+def _is_run(leftover: Leftover) -> bool:
+    """Whether the process was spawned by multiprocessing to execute a run."""
+    try:
+        return b"spawn_main" in Path(f"/proc/{leftover.pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def _end(leftovers: Sequence[Leftover], patience_seconds: float) -> None:
     for kill in (False, True):
         living = [leftover for leftover in leftovers if _lives(leftover)]

@@ -34,6 +34,7 @@ class Member:
     is_task: bool = False
     is_done: Callable[[], bool] = lambda: False
     prepare: Callable[[], None] = nothing
+    before_stop: Callable[[], None] = nothing
     address: str = ""
 
 
@@ -101,6 +102,7 @@ class Supervisor:
 
     def _stop(self, part: Supervised) -> None:
         if part.process is not None:
+            part.member.before_stop()
             stop(part.process, part.member.part, STOP_SECONDS)
         self._enter(part, PartState.STOPPED)
 

@@ -50,6 +50,14 @@ def test_lines_of_dagster_and_of_others_come_out_alike():
     assert parse_line("LOG:  database system is ready", "postgres", NOW)["level"] == "INFO"
 
 
+def test_a_run_is_found_in_dagsters_console_lines():
+    run = "8903b4a3-18a2-4b5f-8e2f-4068b4a34e6f"
+    line = f"2026-05-01 11:00:00 +0000 - dagster - DEBUG - auction_house - {run} - 13998 - step - STEP_START - Began."
+    entry = parse_line(line, "code-server", NOW)
+    assert (entry["run"], entry["job"], entry["level"]) == (run, "auction_house", "DEBUG")
+    assert entry["time"] == "2026-05-01T11:00:00.000+00:00"
+
+
 def test_half_a_line_waits_for_its_end(tmp_path):
     collector = Collector(tmp_path)
     write_raw(tmp_path, "broker", "one\ntw")
