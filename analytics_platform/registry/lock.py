@@ -130,6 +130,7 @@ def _require_unique(entries: list[LockEntry]) -> None:
     """One entry per version, and one schema per id: only an equal text may share an id, under another subject."""
     versions: dict[tuple[str, int], LockEntry] = {}
     owners: dict[int, LockEntry] = {}
+    highest = max((entry.id for entry in entries), default=0)
     for entry in entries:
         twin = versions.setdefault((entry.subject, entry.version), entry)
         if twin is not entry:
@@ -138,4 +139,4 @@ def _require_unique(entries: list[LockEntry]) -> None:
         owner = owners.setdefault(entry.id, entry)
         if owner.guid != entry.guid or (owner is not entry and owner.subject == entry.subject):
             problem = f"id {entry.id} belongs to {owner.subject} version {owner.version} ({owner.where})"
-            raise DeclarationError(entry.where, problem, f"give it id {max(owners) + 1} or higher")
+            raise DeclarationError(entry.where, problem, f"give it id {highest + 1} or higher")
