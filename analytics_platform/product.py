@@ -143,6 +143,16 @@ class Pipeline:
         """The start of the pipeline's first hour."""
         return min(stream.since for stream in self.streams)
 
+    @property
+    def stream_names(self) -> list[str]:
+        """The streams' names."""
+        return [stream.name for stream in self.streams]
+
+    @property
+    def model_names(self) -> list[str]:
+        """The models' names."""
+        return [model.name for model in self.models]
+
     def stream(self, name: str) -> Stream:
         """The stream of that name; KeyError if it is not part of this pipeline."""
         return {stream.name: stream for stream in self.streams}[name]

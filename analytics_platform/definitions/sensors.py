@@ -13,7 +13,7 @@ from analytics_platform.definitions.resources import KeptParts
 from analytics_platform.errors import PlatformError
 from analytics_platform.ledger.postgres import dirty, planning
 from analytics_platform.ledger.postgres.lease import is_locked
-from analytics_platform.pipeline import plan_all
+from analytics_platform.pipeline import has_unplanned, plan_all
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Pipeline
 
@@ -55,13 +55,15 @@ class Planner:
         name = parts.pipeline.name
         if is_locked(parts.ledger, name):
             self._free_since.pop(name, None)
+            has_work = has_unplanned(parts) or _has_open(parts)  # who holds the lock plans
         else:
             self._free_since.setdefault(name, now)
-        plan_all(parts)
+            plan_all(parts)
+            has_work = _has_open(parts)
         return advise(
             Situation(
                 now=now,
-                has_work=_has_work(parts),
+                has_work=has_work,
                 runs=_unfinished_runs(instance, name),
                 lock_free_since=self._free_since.get(name),
                 lease=timedelta(seconds=parts.limits.lease_seconds),
@@ -90,10 +92,9 @@ def planner_sensor(pipelines: Sequence[Pipeline], jobs: Sequence[UnresolvedAsset
     return sensor
 
 
-def _has_work(parts: Parts) -> bool:
-    streams = [stream.name for stream in parts.pipeline.streams]
-    models = [model.name for model in parts.pipeline.models]
-    return bool(planning.open_batches(parts.ledger, streams)) or dirty.is_any(parts.ledger, models)
+def _has_open(parts: Parts) -> bool:
+    open_batches = planning.open_batches(parts.ledger, parts.pipeline.stream_names)
+    return bool(open_batches) or dirty.is_any(parts.ledger, parts.pipeline.model_names)
 
 
 def _unfinished_runs(instance: DagsterInstance, pipeline: str) -> list[LeaseRun]:

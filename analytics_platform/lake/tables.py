@@ -29,7 +29,11 @@ Reached = Callable[[Failpoint], None]
 
 
 class Table:
-    """One Delta table, opened by one writer. `Table.open` creates it where it is missing."""
+    """One Delta table, opened by one writer. `Table.open` creates it where it is missing.
+
+    A writer refreshes once when it takes over; from then on it sees its own commits, and a commit of anybody else
+    makes its next one fail.
+    """
 
     def __init__(self, root: Path, shape: TableShape, delta: DeltaTable, reached: Reached) -> None:
         self.shape, self._delta, self._reached = shape, delta, reached
@@ -129,20 +133,22 @@ class Table:
         return AddAction(name, path.stat().st_size, {}, _now_ms(), changes_data, json.dumps(bounds))
 
     def _commit(self, actions: list[AddAction | RemoveAction], *, decided_on: int, epoch: int) -> None:
+        """Commit on top of the version last seen: Delta refuses it if anybody else has committed since."""
         self._require(decided_on, epoch)
         properties = CommitProperties(app_transactions=[Transaction(WRITER, epoch)], max_commit_retries=0)
         try:
             self._delta.create_write_transaction(actions, "append", self.shape.columns, commit_properties=properties)
         except CommitFailedError as error:
-            raise StaleError(self.shape.name, decided_on, self.refresh()) from error
+            found = self.refresh()
+            self._require(decided_on, epoch)
+            raise StaleError(self.shape.name, decided_on, found) from error
         self.refresh()
 
     def _require(self, decided_on: int, epoch: int) -> None:
-        found = self.refresh()
         if self.epoch() > epoch:
             raise FencedError(f"table {self.shape.name}", epoch, self.epoch())
-        if found != decided_on:
-            raise StaleError(self.shape.name, decided_on, found)
+        if self.version != decided_on:
+            raise StaleError(self.shape.name, decided_on, self.version)
 
 
 def _content_of(path: str) -> str:

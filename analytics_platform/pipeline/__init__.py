@@ -24,7 +24,7 @@ def run_lease(parts: Parts, run_id: str, hour: datetime, on_cycle: OnCycle = lam
     ends_at = min(deadline, hour + timedelta(hours=1)) if hour + timedelta(hours=1) > parts.now() else deadline
     reports: list[CycleReport] = []
     with leases.taken(parts.ledger, parts.pipeline.name, run_id, hour) as lease:
-        _fence_off(lease, parts)
+        _take_over(lease, parts)
         for report in _cycles(lease, parts, run_id, ends_at):
             reports.append(report)
             on_cycle(report)
@@ -63,13 +63,22 @@ def _plan(stream: Stream, offsets: Sequence[PartitionOffsets], parts: Parts, is_
     return {**{o.partition: o.first for o in offsets}, **frontier, **{r.partition: r.end for r in ranges}}
 
 
+def has_unplanned(parts: Parts) -> bool:
+    """Whether some topic has offsets beyond the frontier."""
+    found = parts.reader.offsets([stream.topic for stream in parts.pipeline.streams])
+    for stream in parts.pipeline.streams:
+        offsets = found[stream.topic]
+        frontier = planning.frontier(parts.ledger, stream.name, offsets[0].topic_id) if offsets else {}
+        if any(o.stable_end > frontier.get(o.partition, o.first) for o in offsets):
+            return True
+    return False
+
+
 def _cycles(lease: Lease, parts: Parts, run_id: str, ends_at: datetime) -> Iterator[CycleReport]:
-    streams = [stream.name for stream in parts.pipeline.streams]
-    models = [model.name for model in parts.pipeline.models]
+    streams, models = parts.pipeline.stream_names, parts.pipeline.model_names
     last_data = time.monotonic()
     while parts.now() < ends_at:
-        positions = plan_all(parts)
-        batches = planning.next_batches(parts.ledger, streams)
+        batches, positions = _next_batches(parts)
         if batches or dirty.is_any(parts.ledger, models):
             planning.assign(parts.ledger, run_id, batches)
             report = run_cycle(batches, lease, parts)
@@ -83,15 +92,26 @@ def _cycles(lease: Lease, parts: Parts, run_id: str, ends_at: datetime) -> Itera
             parts.reader.wait_for_data(positions, parts.limits.quiet_seconds)
 
 
+def _next_batches(parts: Parts) -> tuple[list[Batch], dict[str, dict[int, int]]]:
+    """What a cycle takes: batches that are open, else newly planned ones; with the latter, the positions planned to."""
+    found = planning.next_batches(parts.ledger, parts.pipeline.stream_names)
+    if found:
+        return found, {}
+    positions = plan_all(parts)
+    return planning.next_batches(parts.ledger, parts.pipeline.stream_names), positions
+
+
 def _pace(batches: Sequence[Batch], report: CycleReport, parts: Parts) -> None:
     """Let a little data gather before the next commit, unless a backlog is being drained."""
-    is_backlog = any(batch.offsets >= parts.pipeline.stream(batch.id.stream).batch_rows for batch in batches)
-    if not is_backlog and report.seconds < parts.limits.cycle_seconds:
-        parts.pause(parts.limits.cycle_seconds - report.seconds)
+    is_full = any(batch.offsets >= parts.pipeline.stream(batch.id.stream).batch_rows for batch in batches)
+    left = parts.limits.cycle_seconds - report.seconds
+    if left > 0 and not is_full and not planning.open_batches(parts.ledger, parts.pipeline.stream_names):
+        parts.pause(left)
 
 
-def _fence_off(lease: Lease, parts: Parts) -> None:
-    """After a writer that did not end in order: leave our epoch on every table, so that it can commit nowhere."""
-    if not lease.is_clean:
-        for table in parts.tables.by_name.values():
+def _take_over(lease: Lease, parts: Parts) -> None:
+    """See the tables as they are now; after a writer that did not end in order, fence it off from every one of them."""
+    for table in parts.tables.by_name.values():
+        table.refresh()
+        if not lease.is_clean:
             table.stamp(lease.epoch)

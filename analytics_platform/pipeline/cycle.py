@@ -1,5 +1,6 @@
 """One cycle: at most one batch of each stream, models once, everything public in one transaction."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from analytics_platform.pipeline.models import recompute_model
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Severity, Stream
 
+log = logging.getLogger(__name__)
 LIBRARIES = ("analytics-platform", "deltalake", "duckdb", "kafka-python", "numpy", "pyarrow")
 
 
@@ -52,27 +54,61 @@ class CycleReport:
 
 def run_cycle(batches: Sequence[Batch], lease: Lease, parts: Parts) -> CycleReport:
     """Land, judge, write, recompute and publish; every step may be repeated after a kill."""
-    started = time.monotonic()
-    written = [(judged, write(judged, parts, lease.epoch)) for judged in _judged(batches, lease, parts)]
+    clock = StageClock()
+    landed = [(batch, land(batch, parts, lease.epoch)) for batch in batches]
+    clock.ended("land")
+    judged = [judge(batch, rows, parts) for batch, rows in landed]
+    clock.ended("judge")
+    written = [(decided, write(decided, parts, lease.epoch)) for decided in judged]
+    clock.ended("write")
     marks = {model.name: dirty.marks(parts.ledger, model.name) for model in parts.pipeline.models}
     models = {
         model.name: recompute_model(model, marks[model.name], parts, lease.epoch)
         for model in parts.pipeline.models
         if marks[model.name]
     }
+    clock.ended("models")
     now = parts.now()
-    manifests = tuple(_manifest(judged, hashes, lease, parts, now) for judged, hashes in written)
+    manifests = tuple(_manifest(decided, hashes, lease, parts, now) for decided, hashes in written)
+    _publish(manifests, marks, lease, parts, now)
+    clock.ended("publish")
+    log.info("cycle.published", extra=_as_logged(manifests, lease, clock))
+    return CycleReport(manifests=manifests, models=models, published_at=now, seconds=sum(clock.seconds.values()))
+
+
+class StageClock:
+    """Wall seconds by stage of a cycle."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.monotonic()
+
+    def ended(self, stage: str) -> None:
+        """The stage ends now, and the next begins."""
+        now = time.monotonic()
+        self.seconds[stage], self._since = now - self._since, now
+
+
+def _publish(
+    manifests: tuple[Manifest, ...], marks: Mapping[str, Mapping[int, int]], lease: Lease, parts: Parts, now: datetime
+) -> None:
     for manifest in manifests:
         if not manifest.is_reconciled:
             raise UnreconciledError(manifest)
-    cycle = publication.Cycle(manifests=manifests, versions=parts.tables.versions(), seen_marks=marks, published_at=now)
+    versions = parts.tables.versions()
+    cycle = publication.Cycle(manifests=manifests, versions=versions, seen_marks=marks, published_at=now)
     publication.publish(parts.ledger, lease, cycle)
     parts.reached(Failpoint.AFTER_PUBLISH)
-    return CycleReport(manifests=manifests, models=models, published_at=now, seconds=time.monotonic() - started)
 
 
-def _judged(batches: Sequence[Batch], lease: Lease, parts: Parts) -> list[Judged]:
-    return [judge(batch, land(batch, parts, lease.epoch), parts) for batch in batches]
+def _as_logged(manifests: tuple[Manifest, ...], lease: Lease, clock: StageClock) -> dict[str, object]:
+    return {
+        "pipeline": lease.pipeline,
+        "epoch": lease.epoch,
+        "batches": [str(manifest.batch) for manifest in manifests],
+        "rows": sum(manifest.rows for manifest in manifests),
+        "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
+    }
 
 
 def _manifest(judged: Judged, hashes: Mapping[str, int], lease: Lease, parts: Parts, now: datetime) -> Manifest:

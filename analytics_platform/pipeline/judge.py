@@ -39,7 +39,7 @@ def judge(batch: Batch, landed: Landed, parts: Parts) -> Judged:
     stream = parts.pipeline.stream(batch.id.stream)
     rows = _decoded(batch, bronze, parts)
     table = parts.tables.of(stream.name, Layer.SILVER)
-    decided_on = table.refresh()
+    decided_on = table.version
     ids = _known_ids(rows)
     files = files_with_any(table.files(), "event_id", ids.to_pylist())
     earlier = winners(parts.query, table.uris(files), ids, batch.id.number)
@@ -62,10 +62,8 @@ def write(judged: Judged, parts: Parts, epoch: int) -> dict[str, int]:
     _mark_dirty(judged, parts)
     parts.reached(Failpoint.AFTER_DIRTY)
     exceptions, silver = parts.tables.of(stream, Layer.EXCEPTIONS), parts.tables.of(stream, Layer.SILVER)
-    decided_on = exceptions.refresh()
-    _, held_back = exceptions.replace(
-        files_of_batch(exceptions.files(), number), [judged.exceptions], decided_on=decided_on, epoch=epoch
-    )
+    own = files_of_batch(exceptions.files(), number)
+    _, held_back = exceptions.replace(own, [judged.exceptions], decided_on=exceptions.version, epoch=epoch)
     _, published = silver.replace(
         files_of_batch(silver.files(), number), [judged.silver], decided_on=judged.decided_on, epoch=epoch
     )

@@ -32,9 +32,8 @@ def land(batch: Batch, parts: Parts, epoch: int) -> Landed:
     parts.reached(Failpoint.AFTER_FETCH)
     rows = with_batch(_ordered(records), batch.id.number)
     bronze = parts.tables.of(batch.id.stream, Layer.BRONZE)
-    decided_on = bronze.refresh()
     own = files_of_batch(bronze.files(), batch.id.number)
-    _, content = bronze.replace(own, [rows], decided_on=decided_on, epoch=epoch)
+    _, content = bronze.replace(own, [rows], decided_on=bronze.version, epoch=epoch)
     planning.mark_landed(parts.ledger, batch)
     return Landed(rows=rows, fingerprint=content)
 
@@ -42,7 +41,6 @@ def land(batch: Batch, parts: Parts, epoch: int) -> Landed:
 def landed(batch: Batch, parts: Parts) -> Landed:
     """The batch as bronze holds it."""
     bronze = parts.tables.of(batch.id.stream, Layer.BRONZE)
-    bronze.refresh()
     files = files_of_batch(bronze.files(), batch.id.number)
     rows = read_files(parts.query, bronze.uris(files), bronze.shape.columns)
     rows = _ordered(rows.filter(pc.equal(rows["batch"], batch.id.number)))

@@ -15,7 +15,7 @@ from analytics_platform.product import Model
 def recompute_model(model: Model, marks: Mapping[int, int], parts: Parts, epoch: int) -> ModelReport:
     """Replace the marked grains by what their inputs say now; a grain without rows disappears."""
     table = parts.tables.by_name[model.name]
-    decided_on = table.refresh()
+    decided_on = table.version
     rows = recompute(parts.query, model, _input_files(model, marks, parts), sorted(marks), parts.tables.silver_columns)
     rows = rows.cast(table.shape.columns)
     starts = grains.starts_of(marks, model.grain)
@@ -34,6 +34,5 @@ def _input_files(model: Model, marks: Mapping[int, int], parts: Parts) -> dict[s
     found = {}
     for name in model.inputs:
         table = parts.tables.of(name, Layer.SILVER)
-        table.refresh()
         found[name] = table.uris(files_overlapping(table.files(), "event_at", spans))
     return found

@@ -19,7 +19,6 @@ def fold_one(parts: Parts, lease: Lease) -> str | None:
         before = planning.first_unpublished(parts.ledger, stream.name)
         for layer in Layer:
             table = parts.tables.of(stream.name, layer)
-            table.refresh()
             files = files_to_fold(table.files(), before)
             if files:
                 rows = read_files(parts.query, table.uris(files), table.shape.columns)
@@ -45,7 +44,6 @@ def expire(parts: Parts, lease: Lease, retention: timedelta) -> dict[str, int]:
 
 
 def _drop(table: Table, column: str, keep_from: datetime | int, lease: Lease) -> int:
-    table.refresh()
     expired = files_expired(table.files(), column, keep_from)
     if expired:
         table.drop(expired, epoch=lease.epoch)
