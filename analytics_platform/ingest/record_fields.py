@@ -191,8 +191,15 @@ def _walk(data: memoryview, at: int, end: int, count: int) -> list[int]:
     places = []
     for _ in range(count):
         places.append(at)
-        size, at = read_varint(data, at)
-        at = min(at + max(size, 0), end)
+        low, high = data[at], data[at + 1]
+        if low < 128:
+            at += 1 + (low >> 1)
+        elif high < 128:
+            at += 2 + ((low & 127 | high << 7) >> 1)
+        else:
+            size, at = read_varint(data, at)
+            at += max(size, 0)
+        at = min(at, end)
     return places
 
 

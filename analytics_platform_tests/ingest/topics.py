@@ -5,8 +5,16 @@ import time
 from collections.abc import Callable, Iterable
 from uuid import uuid4
 
-from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from confluent_kafka import IsolationLevel, Producer, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from analytics_platform.ingest.kafka.fetch import KafkaReader
 from analytics_platform_tests.fakes import FakeRecord
@@ -61,6 +69,13 @@ class KafkaTopics:
         self.produce(producer, topic, partition, [FakeRecord(value=b"aborted")])
         producer.flush(10)
         producer.abort_transaction(10)
+        wait_until(lambda: self._end(topic, partition, committed=True) == self._end(topic, partition, committed=False))
+
+    def _end(self, topic: str, partition: int, *, committed: bool) -> int:
+        """Behind the last record that is decided, or that is written; the marker comes after the client's answer."""
+        place = TopicPartition(topic, partition)
+        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+        return self._admin.list_offsets({place: OffsetSpec.latest()}, isolation_level=level)[place].result().offset
 
     def delete_before(self, topic: str, partition: int, offset: int) -> None:
         """Let the broker forget everything before the offset."""
