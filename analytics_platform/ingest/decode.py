@@ -14,7 +14,7 @@ from analytics_platform.ingest.avro import AvroPlan, avro_columns, compile_avro
 from analytics_platform.ingest.avro_types import UTC_MICROS
 from analytics_platform.ingest.identity import check_identity, event_ids, event_times, trace_parents
 from analytics_platform.ingest.json_text import JsonPlan, compile_json, json_columns
-from analytics_platform.ingest.records import int_array
+from analytics_platform.ingest.records import RECORDS_SCHEMA, int_array
 from analytics_platform.ingest.wire import NO_ID, Written, written_as
 from analytics_platform.product import Encoding, Stream
 
@@ -70,6 +70,7 @@ def decode(records: pa.Table, stream: Stream, schemas: StreamSchemas, topic_id: 
     columns = reader_columns(schemas.reader)
     check_encoding(stream, schemas)
     check_identity(stream, columns)
+    records = records.select(RECORDS_SCHEMA.names).cast(RECORDS_SCHEMA)  # tables read back may have large types
     written = written_as(records, stream.encoding, schemas)
     values, reasons = _values(records, written, schemas, columns)
     ids, times = event_ids(records, values, stream, topic_id), event_times(records, values, stream)

@@ -168,6 +168,14 @@ def test_records_in_several_chunks_are_read_as_one():
     assert decode(chunks, stream(), SCHEMAS, TOPIC_ID)["price"].to_pylist() == [1, None, 2]
 
 
+def test_records_read_back_from_a_table_may_have_large_types_and_another_order():
+    names = ["value", *(name for name in RECORDS_SCHEMA.names if name != "value")]
+    records = landed([GOOD_OLD, None, GOOD_NEW]).select(names)
+    large = records.set_column(0, "value", records["value"].cast(pa.large_binary()))
+
+    assert decode(large, stream(), SCHEMAS, TOPIC_ID)["price"].to_pylist() == [1, None, 2]
+
+
 @pytest.mark.parametrize("name", ["offset", "Batch", "event_id", "reason", "payload_hash"])
 def test_a_field_named_like_a_column_of_ours_is_refused(name):
     with pytest.raises(DeclarationError, match=f"field {name} has the name of a column that every table has"):
