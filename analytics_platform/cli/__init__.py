@@ -14,6 +14,7 @@ COMMANDS = {
     "status": ("analytics_platform.cli.status", "How it is, worst first; exit code 0, 1 or 2."),
     "doctor": ("analytics_platform.cli.doctor", "What is wrong with this machine, and the fix."),
     "logs": ("analytics_platform.cli.logs", "What the processes said, by time, batch, run."),
+    "demo": ("analytics_platform.cli.demo", "The same machinery, bounded, and compared with an oracle."),
     "sql": ("analytics_platform.cli.sql", "Ask the published tables."),
     "stream": ("analytics_platform.cli.stream", "The declared streams: list."),
     "batch": ("analytics_platform.cli.batch", "Batches and what became of them: list, show."),

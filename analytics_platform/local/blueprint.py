@@ -57,35 +57,41 @@ class Blueprint:
 class Place:
     """Where the parts of one instance are."""
 
-    state_dir: Path
     ports: Mapping[str, int]
     settings: Settings
-    environment: Mapping[str, str]
     named: frozenset[str]
     say: Callable[[str], None]
+
+    @property
+    def state_dir(self) -> Path:
+        """The instance's folder."""
+        return self.settings.state_dir
 
     @property
     def dagster(self) -> DagsterPlace:
         """The same for Dagster's processes."""
         dsn = self.settings.dagster_postgres_url.replace("postgresql+psycopg2://", "postgresql://", 1)
-        return DagsterPlace(state_dir=self.state_dir, ports=self.ports, environment=self.environment, dsn=dsn)
+        environment = _environment(self.settings, self.ports)
+        return DagsterPlace(state_dir=self.state_dir, ports=self.ports, environment=environment, dsn=dsn)
 
     def marked(self, part: Part) -> Part:
-        """The part with the instance's mark in its environment, and its output where the collector looks."""
-        mark = {MARKER: str(self.state_dir), PART: part.name}
-        return replace(part, env={**part.env, **mark}, log=raw_file(self.state_dir, part.name))
+        """The part with the instance's mark."""
+        return _marked(part, self.state_dir)
 
 
-def draw(settings: Settings, options: UpOptions, ports: Mapping[str, int], say: Callable[[str], None]) -> Blueprint:
+def draw(
+    settings: Settings,
+    options: UpOptions,
+    ports: Mapping[str, int],
+    say: Callable[[str], None],
+    named: frozenset[str],
+) -> Blueprint:
     """Settle the settings and list the members; prepares what the embedded servers need on disk.
 
-    What the environment names is used as it is: a broker or Postgres named there is not embedded.
+    A broker or Postgres whose setting is among `named` is used as it is; the others are embedded.
     """
-    named = frozenset(setting.name for setting in explain_settings() if setting.source.startswith("environment"))
-    state_dir = settings.state_dir
     settings = _settle(settings, ports, named)
-    environment = {**as_environment(settings), **dagster_processes.dagster_environment(state_dir, ports)}
-    place = Place(state_dir=state_dir, ports=ports, settings=settings, environment=environment, named=named, say=say)
+    place = Place(ports=ports, settings=settings, named=named, say=say)
     return Blueprint(
         settings=settings,
         dagster_dsn=place.dagster.dsn,
@@ -93,6 +99,24 @@ def draw(settings: Settings, options: UpOptions, ports: Mapping[str, int], say: 
         members=_members(place, options),
         streams=tuple(catalog().streams.values()),
     )
+
+
+def named_in_environment() -> frozenset[str]:
+    """The settings that somebody has named on purpose."""
+    return frozenset(setting.name for setting in explain_settings() if setting.source.startswith("environment"))
+
+
+def our_process(settings: Settings, ports: Mapping[str, int], name: str, argv: Sequence[str]) -> Part:
+    """A Python process of ours as a part that is ready at once, told of the instance's settings."""
+    part = Part(
+        name=name,
+        argv=tuple(argv),
+        cwd=ROOT,
+        log=raw_file(settings.state_dir, name),
+        env=_environment(settings, ports),
+        ready=lambda: True,
+    )
+    return _marked(part, settings.state_dir)
 
 
 def choose_ports(base: int, earlier: Mapping[str, int], reservations: Reservations) -> dict[str, int]:
@@ -189,15 +213,18 @@ def _before_daemon(place: Place) -> None:
 
 def _producer(place: Place, there: tuple[str, ...], options: UpOptions) -> Member:
     rate = options.rate if options.rate is not None else place.settings.events_per_second
-    truth = place.state_dir / "truth"
-    argv = ["--bootstrap", place.settings.kafka_bootstrap, "--seed", str(options.seed), "--rate", str(rate)]
-    argv += ["--truth", str(truth), "--hold-file", str(hold_file(place.state_dir)), *USUAL_FAULTS]
-    part = Part(
-        name="producer",
-        argv=(sys.executable, "-m", AUCTION_HOUSE, *argv),
-        cwd=ROOT,
-        log=raw_file(place.state_dir, "producer"),
-        env=place.environment,
-        ready=lambda: True,
-    )
-    return Member(part=place.marked(part), after=(*there, "daemon"), address=f"{rate:g} events/s")
+    argv = [sys.executable, "-m", AUCTION_HOUSE, "--seed", str(options.seed), "--rate", str(rate), *USUAL_FAULTS]
+    argv += ["--bootstrap", place.settings.kafka_bootstrap, "--truth", str(place.state_dir / "truth")]
+    argv += ["--hold-file", str(hold_file(place.state_dir))]
+    part = our_process(place.settings, place.ports, "producer", argv)
+    return Member(part=part, after=(*there, "daemon"), address=f"{rate:g} events/s")
+
+
+def _environment(settings: Settings, ports: Mapping[str, int]) -> dict[str, str]:
+    return {**as_environment(settings), **dagster_processes.dagster_environment(settings.state_dir, ports)}
+
+
+def _marked(part: Part, state_dir: Path) -> Part:
+    """The part with the instance's mark in its environment, and its output where the collector looks."""
+    mark = {MARKER: str(state_dir), PART: part.name}
+    return replace(part, env={**part.env, **mark}, log=raw_file(state_dir, part.name))

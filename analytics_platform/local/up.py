@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics_platform.errors import PlatformError
-from analytics_platform.local.blueprint import Blueprint, UpOptions, choose_ports, draw
+from analytics_platform.local.blueprint import Blueprint, UpOptions, choose_ports, draw, named_in_environment
 from analytics_platform.local.disk import DiskGuard
 from analytics_platform.local.instance import (
     Instance,
@@ -167,7 +167,7 @@ def _draw(state_dir: Path, options: UpOptions, reservations: Reservations, say: 
     settings = read_settings()
     kept = {} if options.base_port else earlier.ports
     ports = choose_ports(options.base_port or settings.base_port, kept, reservations)
-    return draw(settings, options, ports, lambda sentence: say("note", {"line": sentence}))
+    return draw(settings, options, ports, lambda line: say("note", {"line": line}), named_in_environment())
 
 
 def _recover(state_dir: Path, say: Say) -> None:
