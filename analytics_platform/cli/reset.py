@@ -8,7 +8,8 @@ import click
 from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.errors import LocalError
 from analytics_platform.local.instance import owning
-from analytics_platform.settings import read_settings
+from analytics_platform.local.leftovers import find_leftovers
+from analytics_platform.settings import instance_file, read_settings
 
 
 @click.command(epilog="Example: ap reset --yes")
@@ -20,6 +21,12 @@ def command(yes: bool, as_json: bool) -> None:
     if not state_dir.exists():
         _report(as_json, [], f"nothing to delete: {state_dir} does not exist")
         return
+    if not instance_file(state_dir).exists():
+        raise LocalError(
+            "reset", f"{state_dir} holds no instance of this platform", "delete it yourself, if you mean to"
+        )
+    if leftovers := find_leftovers(state_dir):
+        raise LocalError("reset", f"{len(leftovers)} processes still use {state_dir}", "stop them first: `ap down`")
     sizes = [(path, _size_mb(path)) for path in sorted(state_dir.iterdir())]
     with owning(state_dir) as owned:
         if not owned:

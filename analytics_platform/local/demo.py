@@ -101,9 +101,9 @@ class Demo:
         progress = observer.look()
         if self.last is None or (progress.offsets, progress.lag) != (self.last.offsets, self.last.lag):
             self.moved_at = time.monotonic()
+            done = progress.offsets - progress.lag
+            self.say(f"{time.monotonic() - self.began:6.1f} s  {progress.offsets:,} produced, {done:,} published")
         self.last = progress
-        done = progress.offsets - progress.lag
-        self.say(f"{time.monotonic() - self.began:6.1f} s  {progress.offsets:,} produced, {done:,} published")
         return progress
 
     def _is_done(self, progress: Progress) -> bool:
