@@ -25,6 +25,7 @@ class Kafka:
 
     bootstrap: str
     part: Part
+    pid: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +48,12 @@ def _start_kafka(stack: ExitStack, folder: Path, classpath: str, attempts: int =
     ports = broker.Ports(broker=free_port(0), controller=free_port(0))
     part = broker.prepare(folder, ports, classpath)
     try:
-        stack.enter_context(running(part))
+        pid = stack.enter_context(running(part))
     except LocalError:
         if attempts == 1:
             raise
         return _start_kafka(stack, folder, classpath, attempts - 1)
-    return Kafka(bootstrap=f"127.0.0.1:{ports.broker}", part=part)
+    return Kafka(bootstrap=f"127.0.0.1:{ports.broker}", part=part, pid=pid)
 
 
 @contextmanager
@@ -64,12 +65,12 @@ def running_postgres(folder: Path) -> Generator[Postgres]:
 
 
 @contextmanager
-def running(part: Part) -> Generator[None]:
-    """The part, from ready to stopped."""
+def running(part: Part) -> Generator[int]:
+    """The part's pid, from ready to stopped."""
     popen = launch(part)
     try:
         wait_ready(popen, part, START_SECONDS)
-        yield
+        yield popen.pid
     finally:
         stop(popen, part, STOP_SECONDS)
 

@@ -54,7 +54,8 @@ def prepare(folder: Path, *, log: Path | None = None, is_durable: bool = True) -
     if not (data / "PG_VERSION").exists():
         _initialise(folder, prefix, owner, is_durable)
     _give(data, owner)
-    settings = {**SETTINGS, **(DURABLE if is_durable else FLEETING), "unix_socket_directories": str(_sockets(folder))}
+    sockets = {"unix_socket_directories": str(claim_folder(socket_folder(folder)))}
+    settings = {**SETTINGS, **(DURABLE if is_durable else FLEETING), **sockets}
     options = [f"--{name}={value}" for name, value in settings.items()]
     return Part(
         name="postgres",
@@ -87,10 +88,29 @@ def dagster_url(folder: Path) -> str:
 def socket_folder(folder: Path) -> Path:
     """Where the socket is: in the folder, or where that path is too long for a socket, in a short temporary one."""
     inside = folder.absolute() / "socket"
-    if len(os.fsencode(inside / SOCKET_NAME)) <= SOCKET_PATH_BYTES:
+    # a comma would separate two folders or two hosts
+    if len(os.fsencode(inside / SOCKET_NAME)) <= SOCKET_PATH_BYTES and not set(',"') & set(str(inside)):
         return inside
     short = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"ap-{os.geteuid()}-{short}"
+
+
+def claim_folder(place: Path) -> Path:
+    """Make the socket's folder, or check that the one found is real, ours, and closed to all others.
+
+    Whoever could put a folder there before us would otherwise hold our socket. Raises LocalError.
+    """
+    if len(os.fsencode(place / SOCKET_NAME)) > SOCKET_PATH_BYTES:
+        raise LocalError("Postgres", f"{place} is too long for a socket", "set TMPDIR to a short folder")
+    try:
+        place.mkdir(mode=0o700)
+    except FileExistsError:
+        found = place.lstat()
+        is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+        if not is_ours:
+            remedy = "somebody else made it: remove it, or set TMPDIR to a folder of yours"
+            raise LocalError("Postgres", f"{place} is not a folder that only we can enter", remedy) from None
+    return place
 
 
 def answers(dsn: str) -> bool:
@@ -172,28 +192,12 @@ def _give(data: Path, owner: int) -> None:
             os.chown(path, owner, -1, follow_symlinks=False)
 
 
-def _sockets(folder: Path) -> Path:
-    """The socket's folder, made or checked: ours, a real folder, and closed to all others."""
-    place = socket_folder(folder)
-    if len(os.fsencode(place / SOCKET_NAME)) > SOCKET_PATH_BYTES:
-        raise LocalError("Postgres", f"{place} is too long for a socket", "set TMPDIR to a short folder")
-    try:
-        place.mkdir(mode=0o700)
-    except FileExistsError:
-        found = place.lstat()
-        is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
-        if not is_ours:
-            remedy = "somebody else made it: remove it, or set TMPDIR to a folder of yours"
-            raise LocalError("Postgres", f"{place} is not a folder that only we can enter", remedy) from None
-    return place
-
-
 def _clear_leftovers(data: Path) -> None:
     """End what a killed server left, and remove a pid file whose number means another process by now.
 
     A pid file of a dead process is left to Postgres, which also checks its shared memory.
     """
-    end_processes_in(data, executable="postgres")
+    end_processes_in(data, executable="postgres", gentle=signal.SIGINT)
     pid_file = data / "postmaster.pid"
     try:
         number = int(pid_file.read_text().splitlines()[0])

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -74,12 +75,13 @@ def wait_ready(popen: subprocess.Popen[bytes], part: Part, timeout: float) -> No
     """Return once the part serves; raises LocalError, with the end of its log, if it dies or takes too long."""
     deadline = time.monotonic() + timeout
     while not part.ready():
-        code = popen.poll()
-        if code is not None:
-            raise LocalError(part.name, f"ended with code {code} while starting: {tail(part.log)}", f"see {part.log}")
         if time.monotonic() > deadline:
             raise LocalError(part.name, f"not ready after {timeout:.0f} s: {tail(part.log)}", f"see {part.log}")
-        time.sleep(POLL_SECONDS)
+        try:
+            code = popen.wait(POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        raise LocalError(part.name, f"ended with code {code} while starting: {tail(part.log)}", f"see {part.log}")
 
 
 def stop(popen: subprocess.Popen[bytes], part: Part, timeout: float) -> int:
@@ -128,7 +130,7 @@ def start_time(pid: int) -> str | None:
     return None if fields[0] in "ZX" else f"{boot}/{fields[19]}"
 
 
-def end_processes_in(folder: Path, *, executable: str, patience: float = 5.0) -> None:
+def end_processes_in(folder: Path, *, executable: str, gentle: signal.Signals, patience: float = 5.0) -> None:
     """End what runs `executable` with `folder` as its working directory: left by a start or a leader that was killed.
 
     Children of a killed leader usually end by themselves within a moment; only then are they killed.
@@ -136,10 +138,10 @@ def end_processes_in(folder: Path, *, executable: str, patience: float = 5.0) ->
     left = {pid: start_time(pid) for pid in _processes_in(folder, executable)}
     if _wait_gone(left, patience / 5):
         return
-    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+    for number in (gentle, signal.SIGKILL):
         for pid, started in left.items():
             if start_time(pid) == started:
-                _signal(pid, signal_number)
+                _signal(pid, number)
         if _wait_gone(left, patience):
             return
 
@@ -209,11 +211,11 @@ def _processes_in(folder: Path, executable: str) -> list[int]:
 
 
 def _wait_gone(processes: Mapping[int, str | None], timeout: float) -> bool:
-    deadline = time.monotonic() + timeout
+    deadline, pause = time.monotonic() + timeout, threading.Event()
     while any(started is not None and start_time(pid) == started for pid, started in processes.items()):
         if time.monotonic() > deadline:
             return False
-        time.sleep(POLL_SECONDS)
+        pause.wait(POLL_SECONDS)
     return True
 
 
