@@ -3,6 +3,7 @@
 from importlib.resources import files
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from analytics_platform.errors import UnreachableError
 
@@ -18,7 +19,7 @@ def connect(dsn: str, *, application: str) -> psycopg.Connection:
     try:
         return psycopg.connect(dsn, autocommit=True, application_name=application, connect_timeout=3)
     except psycopg.OperationalError as error:
-        info = psycopg.conninfo.conninfo_to_dict(dsn)
+        info = conninfo_to_dict(dsn)
         where = f"{info.get('host', 'local socket')}/{info.get('dbname', '')}"
         reason = str(error).strip().splitlines()[0]
         raise UnreachableError("Postgres", where, reason, "start it (`ap up`) or set AP_LEDGER_DSN") from error

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Generator
 
 import pytest
+from hypothesis import settings
 
 from analytics_platform.settings import read_settings
 from analytics_platform_tests.brokers import (
@@ -14,6 +15,9 @@ from analytics_platform_tests.brokers import (
     running_postgres,
     topic_names,
 )
+
+settings.register_profile("untimed", deadline=None, print_blob=True)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ def ranges(*bounds):
 
 def test_a_recorded_batch_is_read_back_as_it_was(ledger):
     batch = planning.record(ledger, "p", "s", ranges((0, 5), (0, 3)), PINS, NOW)
+    assert batch is not None
     assert planning.open_batches(ledger, ["s"]) == [batch]
     assert (batch.id.number, batch.hour, batch.offsets) == (1, NOW.replace(minute=0, second=0), 8)
     assert planning.frontier(ledger, "s", TOPIC) == {0: 5, 1: 3}
@@ -87,6 +88,7 @@ def test_lost_offsets_are_skipped_in_the_open(ledger):
 
 def test_a_landed_batch_stays_open_and_says_so(ledger):
     batch = planning.record(ledger, "p", "s", ranges((0, 5)), PINS, NOW)
+    assert batch is not None
     planning.mark_landed(ledger, batch)
     assert [b.state for b in planning.open_batches(ledger, ["s"])] == [BatchState.LANDED]
 
