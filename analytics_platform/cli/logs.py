@@ -2,13 +2,13 @@
 
 import json
 import re
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
 from analytics_platform.local.log import matches, read_logs
+from analytics_platform.local.waiting import pause
 from analytics_platform.settings import read_settings
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -50,7 +50,7 @@ def command(
         if not follow:
             return
         at = datetime.now(UTC) - timedelta(seconds=10)  # the collector may be some seconds behind the clock
-        time.sleep(1)
+        pause(1)
 
 
 def _for_people(entry: dict[str, Any]) -> str:

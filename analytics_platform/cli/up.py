@@ -17,6 +17,7 @@ from analytics_platform.local.blueprint import UpOptions
 from analytics_platform.local.instance import PartState, load_instance, supervisor_pid
 from analytics_platform.local.log import last_lines, raw_file
 from analytics_platform.local.up import failing_parts, run_instance
+from analytics_platform.local.waiting import pause
 from analytics_platform.settings import read_settings
 
 HEALTHY_SECONDS = 90.0
@@ -81,7 +82,7 @@ def _await_healthy(state_dir: Path) -> None:
     deadline = time.monotonic() + HEALTHY_SECONDS
     began = time.monotonic()
     while time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
+        pause(POLL_SECONDS)
         pid, instance = supervisor_pid(state_dir), load_instance(state_dir)
         fine = (PartState.UP, PartState.DONE)
         if pid and instance.supervisor == pid and all(p.state in fine for p in instance.parts.values()):

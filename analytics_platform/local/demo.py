@@ -20,6 +20,7 @@ from analytics_platform.local.log import Collector, last_lines
 from analytics_platform.local.ports import Reservations
 from analytics_platform.local.progress import Observer, Progress
 from analytics_platform.local.supervisor import Member, Supervisor
+from analytics_platform.local.waiting import pause
 from analytics_platform.postgres import connect
 from analytics_platform.products import catalog
 from analytics_platform.settings import Settings, read_settings
@@ -91,7 +92,7 @@ class Demo:
                     progress = self._look(observer, collector)
                     if progress is not None and self._is_done(progress):
                         return progress
-                time.sleep(TICK_SECONDS)
+                pause(TICK_SECONDS)
 
     def _look(self, observer: Observer, collector: Collector) -> Progress | None:
         if time.monotonic() - self.looked_at < LOOK_SECONDS:

@@ -2,16 +2,15 @@
 
 import os
 import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from analytics_platform.errors import LocalError
 from analytics_platform.local.instance import load_instance, save_instance, stopped, supervisor_pid
 from analytics_platform.local.leftovers import end_leftovers, find_leftovers
+from analytics_platform.local.waiting import wait_until
 
 STOP_SECONDS = 60.0  # longer than all parts may take one after the other
-POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 8.0
 
 
@@ -28,11 +27,8 @@ def stop_instance(state_dir: Path) -> Stopped:
     pid = supervisor_pid(state_dir)
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while supervisor_pid(state_dir) is not None:
-            if time.monotonic() > deadline:
-                raise LocalError("down", f"process {pid} did not end in {STOP_SECONDS:.0f} s", f"kill -9 {pid}, again")
-            time.sleep(POLL_SECONDS)
+        if not wait_until(lambda: supervisor_pid(state_dir) is None, STOP_SECONDS):
+            raise LocalError("down", f"process {pid} did not end in {STOP_SECONDS:.0f} s", f"kill -9 {pid}, again")
     leftovers = find_leftovers(state_dir)
     end_leftovers(leftovers, PATIENCE_SECONDS)
     if leftovers:

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -12,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
+from analytics_platform.local.waiting import pause
 from analytics_platform.settings import instance_file
 
 MARKER = "AP_INSTANCE"  # in the environment of every process of an instance: its state folder
@@ -114,7 +114,7 @@ def _try_lock(file: IO[str], attempts: int = 1) -> bool:
             return True
         except OSError:
             if attempt + 1 < attempts:
-                time.sleep(RETRY_SECONDS)
+                pause(RETRY_SECONDS)
     return False
 
 

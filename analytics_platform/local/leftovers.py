@@ -2,13 +2,13 @@
 
 import os
 import signal
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from analytics_platform.local.instance import MARKER, PART
-from analytics_platform.local.process import POLL_SECONDS, start_time
+from analytics_platform.local.process import start_time
+from analytics_platform.local.waiting import wait_until
 
 SERVERS = ("broker", "postgres")
 
@@ -52,9 +52,7 @@ def interrupt_workers(state_dir: Path, patience_seconds: float) -> None:
     below = [leftover for leftover in find_leftovers(state_dir) if leftover.part == "code-server" and _is_run(leftover)]
     for leftover in below:
         _signal(leftover.pid, signal.SIGINT)
-    deadline = time.monotonic() + patience_seconds
-    while any(_lives(leftover) for leftover in below) and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
+    wait_until(lambda: not any(map(_lives, below)), patience_seconds)
 
 
 def _is_run(leftover: Leftover) -> bool:
@@ -72,9 +70,8 @@ def _end(leftovers: Sequence[Leftover], patience_seconds: float) -> None:
             # Postgres takes SIGTERM for "wait until every client has left"
             gentle = signal.SIGINT if leftover.part == "postgres" else signal.SIGTERM
             _signal(leftover.pid, signal.SIGKILL if kill else gentle)
-        deadline = time.monotonic() + patience_seconds
-        while any(_lives(leftover) for leftover in living) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
+        if wait_until(lambda group=living: not any(map(_lives, group)), patience_seconds):
+            return
 
 
 def _lives(leftover: Leftover) -> bool:

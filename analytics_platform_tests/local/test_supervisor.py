@@ -13,7 +13,7 @@ from analytics_platform.local.leftovers import end_leftovers, find_leftovers
 from analytics_platform.local.process import Part
 from analytics_platform.local.supervisor import Member, Supervisor, stages
 
-SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
+SLEEP = (sys.executable, "-c", "import signal; signal.pause()")
 
 
 def a_part(folder: Path, name: str, argv: tuple[str, ...] = SLEEP, **more) -> Part:
