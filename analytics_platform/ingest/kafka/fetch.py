@@ -19,7 +19,7 @@ from analytics_platform.ingest.kafka.offsets import READ_COMMITTED, stable_offse
 from analytics_platform.ingest.record_batch import FetchedBytes, decode_batches, decode_chunks, next_offset
 from analytics_platform.ingest.records import CHUNK_BYTES
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 30.0  # a killed broker that starts again is fenced for 9 s before it may lead: 16 s measured
 ANSWER_SECONDS = 30.0  # a whole response over a slow line
 RESPONSE_BYTES, PARTITION_BYTES = 32 << 20, 16 << 20
 # A short range in a long log should not transfer megabytes; a batch is always returned whole, however small this is.
@@ -66,7 +66,8 @@ class KafkaReader:
     def wait_for_data(self, positions: Mapping[str, Mapping[int, int]], timeout: float) -> bool:
         """Wait until an offset at or after one of the positions is stable; False after `timeout` seconds.
 
-        The broker does the waiting (a long poll). One that does not answer counts as one without news.
+        The broker does the waiting (a long poll). One that does not answer counts as one without news, and may
+        take CONNECT_SECONDS longer.
         """
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
@@ -107,7 +108,7 @@ class Reading:
             return None
         try:
             if self._layout is None:
-                self._layout = self.confirm()
+                self._layout = self._read_layout()
             by_node: dict[int, list[int]] = {}
             for partition in self.positions:
                 by_node.setdefault(self._layout.leaders.get(partition, -1), []).append(partition)
@@ -132,15 +133,13 @@ class Reading:
             self._wait(pause=not answers or self._layout is None)
         return found
 
-    def confirm(self) -> TopicLayout:
-        """The topic's layout now; TopicChangedError if it is not the topic that the ranges were planned on."""
-        layout = self._client.patiently(lambda: self._client.topics([self._topic])[self._topic], CONNECT_SECONDS)
-        require_topic(self._topic, self._ranges, layout)
-        return layout
+    def confirm(self) -> None:
+        """Raise TopicChangedError if the topic is not the one that the ranges were planned on."""
+        self._client.patiently(self._read_layout, self._patience_seconds)
 
     def explain(self, partitions: Sequence[int]) -> None:
         """Raise TopicChangedError or OffsetsLostError if that is why these partitions cannot be read."""
-        self.confirm()
+        self._read_layout()
         require_offsets(self._client, self._topic, {p: self.positions[p] for p in partitions}, self.ends)
 
     def moved(self, partition: int, position: int) -> None:
@@ -148,6 +147,11 @@ class Reading:
         self.positions[partition] = position
         if position >= self.ends[partition]:
             del self.positions[partition]
+
+    def _read_layout(self) -> TopicLayout:
+        layout = self._client.topics([self._topic])[self._topic]
+        require_topic(self._topic, self._ranges, layout)
+        return layout
 
     def _take(self, answered: Any) -> Iterator[FetchedBytes]:
         number = answered.partition_index
