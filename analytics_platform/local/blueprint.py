@@ -206,8 +206,8 @@ def _prepare(place: Place) -> None:
 def _before_daemon(place: Place) -> None:
     """Note that the schema is there; make the topics, unless the broker is somebody else's."""
     dagster_processes.note_schema(place.dagster)
-    if "kafka_bootstrap" not in place.named:
-        partitions = {stream.topic: stream.partitions for stream in catalog().streams.values()}
+    partitions = {stream.topic: stream.partitions for stream in catalog().streams.values()}
+    if partitions and "kafka_bootstrap" not in place.named:
         ensure_topics(place.settings.kafka_bootstrap, partitions)
 
 

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,8 @@ class Demo:
 
 def run_demo(options: DemoOptions, say: Callable[[str], None]) -> dict[str, Any]:
     """Produce, publish, compare; returns the figures. The folder is deleted unless kept."""
+    if find_spec(AUCTION_HOUSE) is None:
+        raise LocalError("demo", "this project has no auction house", "`ap up`, and produce events of your own")
     began = time.monotonic()
     ours = read_settings()
     folder = Path(tempfile.mkdtemp(prefix="ap-demo-"))

@@ -128,6 +128,8 @@ class Observer:
             self._connections.pop(system).close()
 
     def _offsets(self) -> dict[str, list[PartitionOffsets]]:
+        if not self.streams:
+            return {}
         self._reader = self._reader or KafkaReader(self.kafka_bootstrap, patience_seconds=3)
         return self._reader.offsets([stream.topic for stream in self.streams])
 

@@ -107,3 +107,24 @@ def test_a_span_is_a_number_and_a_unit():
     assert Span().convert("2d", None, None).days == 2
     with pytest.raises(click.BadParameter, match="15m"):
         Span().convert("soon", None, None)
+
+
+def test_init_makes_a_project_without_the_auction_house(tmp_path):
+    project = tmp_path / "ours"
+    assert run("init", str(project), state_dir=tmp_path / "state").returncode == 0
+    assert (project / "Makefile").exists()
+    assert not (project / "analytics_platform/local/auction_house").exists()
+    program = (
+        "from analytics_platform.definitions import defs; from analytics_platform.products import catalog;"
+        "assert not catalog().streams; print(len(defs.get_repository_def().get_all_jobs()))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=project,
+        env={"PYTHONPATH": str(project)},
+        capture_output=True,
+        text=True,
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    again = run("init", str(project), state_dir=tmp_path / "state")
+    assert again.returncode == 1 and "not empty" in again.stderr

@@ -1,6 +1,7 @@
 """What the facts of an instance mean. Pure."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from analytics_platform.local.disk import Hold, next_hold
 from analytics_platform.local.instance import Instance, PartRecord, PartState
@@ -14,13 +15,19 @@ BIDS = Stream(name="bids", topic="bids", pipeline="p", description="", owner="o"
 
 
 def bids(**changed) -> StreamProgress:
-    fine = {"stream": "bids", "offsets": 1_000, "lag": 3, "newest_event_at": NOW - timedelta(seconds=1), "batches": 4}
+    fine: dict[str, Any] = {
+        "stream": "bids",
+        "offsets": 1_000,
+        "lag": 3,
+        "newest_event_at": NOW - timedelta(seconds=1),
+        "batches": 4,
+    }
     return StreamProgress(**{**fine, **changed})
 
 
 def observed(parts=None, **changed) -> Observed:
     parts = parts or {"broker": PartRecord(state=PartState.UP, address="127.0.0.1:3002")}
-    fine = {
+    fine: dict[str, Any] = {
         "instance": Instance(parts=parts, started_at="2026-05-01T11:00:00+00:00"),
         "supervisor": 42,
         "leftovers": 0,

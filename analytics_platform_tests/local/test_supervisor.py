@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ SLEEP = (sys.executable, "-c", "import signal; signal.pause()")
 
 def a_part(folder: Path, name: str, argv: tuple[str, ...] = SLEEP, **more) -> Part:
     env = {MARKER: str(folder), PART: name}
-    defaults = {"cwd": folder, "log": folder / f"{name}.out", "ready": lambda: True, "env": env}
+    defaults: dict[str, Any] = {"cwd": folder, "log": folder / f"{name}.out", "ready": lambda: True, "env": env}
     return Part(name=name, argv=argv, **{**defaults, **more})
 
 

@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -18,19 +20,24 @@ from analytics_platform.settings import ROOT, read_settings
 BASE_PORT = "24100"
 
 
-@pytest.fixture
-def ap(tmp_path_factory):
-    """Runs `ap` on an instance of its own; nothing of it is left afterwards."""
-    state_dir = tmp_path_factory.mktemp("up")
-    environment = {**os.environ, "AP_STATE_DIR": str(state_dir), "AP_JAR_DIR": str(read_settings().jar_dir)}
+@dataclass(frozen=True)
+class Ap:
+    """Runs `ap` on an instance of its own."""
 
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+    state_dir: Path
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        jars = str(read_settings().jar_dir)
+        environment = {**os.environ, "AP_STATE_DIR": str(self.state_dir), "AP_JAR_DIR": jars}
         argv = [sys.executable, "-m", "analytics_platform.cli", *arguments]
         return subprocess.run(argv, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
-    call.state_dir = state_dir
-    yield call
-    call("down")
+
+@pytest.fixture
+def ap(tmp_path_factory):
+    instance = Ap(tmp_path_factory.mktemp("up"))
+    yield instance
+    instance("down")
 
 
 def wait_for(reached: Callable[[], bool], seconds: float) -> None:
@@ -45,6 +52,11 @@ def is_healthy(state_dir) -> bool:
     pid, instance = supervisor_pid(state_dir), load_instance(state_dir)
     fine = (PartState.UP, PartState.DONE)
     return pid is not None and instance.supervisor == pid and all(p.state in fine for p in instance.parts.values())
+
+
+def kill(pid: int | None) -> None:
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
 
 
 def published(ap) -> int:
@@ -63,11 +75,11 @@ def test_an_instance_survives_the_death_of_any_process_and_of_its_supervisor(ap)
 
     parts = load_instance(ap.state_dir).parts
     for name in ("producer", "code-server", "broker"):
-        os.kill(parts[name].pid, signal.SIGKILL)
+        kill(parts[name].pid)
     wait_for(lambda: all(load_instance(ap.state_dir).parts[n].restarts for n in ("producer", "broker")), 20)
     wait_for(lambda: is_healthy(ap.state_dir), 60)
 
-    os.kill(supervisor_pid(ap.state_dir), signal.SIGKILL)
+    kill(supervisor_pid(ap.state_dir))
     wait_for(lambda: supervisor_pid(ap.state_dir) is None, 5)
     assert ap("status").returncode == 2
     assert ap("doctor").returncode == 1
