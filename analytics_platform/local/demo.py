@@ -1,5 +1,6 @@
 """`ap demo`: the machinery of `ap up`, bounded, in a folder of its own that is thrown away."""
 
+import json
 import shutil
 import sys
 import tempfile
@@ -165,14 +166,21 @@ def _run(
         last = demo.run()
         wall, cpu = time.monotonic() - began, python_cpu_seconds(settings.state_dir)
         found = figures(blueprint.settings, catalog(), settings.state_dir / "truth", last)
-        return {**found, "wall_seconds": round(wall, 1), "cpu_seconds": round(cpu, 1)}
+        produced = json.loads(_summary(settings).read_text())
+        seconds = {"wall_seconds": round(wall, 1), "cpu_seconds": round(cpu, 1)}
+        return {**found, **seconds, "producer_cpu_seconds": produced["cpu_seconds"]}
     finally:
         demo.supervisor.stop()
 
 
+def _summary(settings: Settings) -> Path:
+    return settings.state_dir / "produced.json"
+
+
 def _producer(blueprint: Blueprint, options: DemoOptions) -> Member:
     truth = blueprint.settings.state_dir / "truth"
-    arguments = [*options.producer_arguments, f"--truth={truth}", f"--bootstrap={blueprint.settings.kafka_bootstrap}"]
+    places = [f"--truth={truth}", f"--summary={_summary(blueprint.settings)}"]
+    arguments = [*options.producer_arguments, *places, f"--bootstrap={blueprint.settings.kafka_bootstrap}"]
     argv: Sequence[str] = (sys.executable, "-m", AUCTION_HOUSE, *arguments)
     part = our_process(blueprint.settings, blueprint.instance.ports, PRODUCER, argv)
     return Member(part=part, after=("daemon",), is_task=True)
