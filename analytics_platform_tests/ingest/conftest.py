@@ -3,11 +3,15 @@
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from analytics_platform.ingest.kafka.fetch import KafkaReader
 from analytics_platform.ingest.kafka.plain import PlainReader
 from analytics_platform_tests.fakes import FakeKafka
 from analytics_platform_tests.ingest.topics import KafkaTopics
+
+settings.register_profile("busy", deadline=None)  # a deadline measures the machine's other work, not ours
+settings.load_profile("busy")
 
 KINDS = {"bulk": KafkaReader, "plain": PlainReader}
 
