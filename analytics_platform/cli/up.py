@@ -129,6 +129,7 @@ def _sentence(event: str, facts: Mapping[str, object]) -> str:
     part = f"  {facts.get('part', ''):<15}"
     sentences = {
         "instance.starting": f"starting in {facts.get('state_dir')}",
+        "gold.first": f"  first gold     {facts.get('row')}",
         "instance.recovering": f"found {facts.get('processes')} processes of an earlier `ap up` that was killed "
         f"({facts.get('parts')}): ending them, then going on from its data",
         "instance.stopping": "stopping …",

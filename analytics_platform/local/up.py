@@ -1,6 +1,7 @@
 """`ap up`: one loop that keeps an instance's parts running until it is told to stop."""
 
 import json
+import os
 import signal
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 from analytics_platform.errors import PlatformError
 from analytics_platform.local.blueprint import Blueprint, UpOptions, choose_ports, draw, named_in_environment
 from analytics_platform.local.disk import DiskGuard
+from analytics_platform.local.first_gold import FirstGold
 from analytics_platform.local.instance import (
     Instance,
     PartState,
@@ -28,6 +30,7 @@ from analytics_platform.local.ports import Reservations
 from analytics_platform.local.progress import Observer, Progress
 from analytics_platform.local.statusline import rate, status_line
 from analytics_platform.local.supervisor import Supervisor
+from analytics_platform.products import catalog
 from analytics_platform.settings import read_settings
 
 TICK_SECONDS = 0.1
@@ -58,6 +61,7 @@ class Run:
     supervisor: Supervisor = field(init=False)
     observer: Observer = field(init=False)
     guard: DiskGuard = field(init=False)
+    gold: FirstGold = field(init=False)
 
     def __post_init__(self) -> None:
         self.collector = Collector(self.state_dir)
@@ -74,6 +78,9 @@ class Run:
             ledger_dsn=self.blueprint.settings.ledger_dsn,
             tell=self.tell,
         )
+        models = sorted(catalog().models.values(), key=lambda model: model.name)
+        environment = {**os.environ, **self.blueprint.instance.environment}
+        self.gold = FirstGold(models[-1] if models else None, environment, self.state_dir)
 
     def tell(self, event: str, facts: Mapping[str, object]) -> None:
         """A change: into the log, into the record, and to whoever watches."""
@@ -117,6 +124,8 @@ class Run:
         (self.state_dir / PROGRESS_FILE).write_text(json.dumps(seen))
         line = status_line(progress, self.events_per_second, self._not_up())
         self.say("progress", {"line": line, "progress": progress})
+        if progress.fresh_seconds is not None and (row := self.gold.look()):
+            self.tell("gold.first", {"row": row})
 
     def _look_at_disk(self) -> None:
         if self._is_up("postgres"):
@@ -136,6 +145,7 @@ class Run:
     def _stop(self) -> None:
         self.tell("instance.stopping", {})
         self.observer.close()
+        self.gold.close()
         self.supervisor.stop()
         end_leftovers(find_leftovers(self.state_dir), LEFTOVER_SECONDS)  # run workers outlive their code server
         self.collector.collect()
