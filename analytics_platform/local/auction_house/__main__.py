@@ -1,6 +1,7 @@
 """Starts the producer: `python -m analytics_platform.local.auction_house --help`."""
 
 import json
+import logging
 import signal
 import sys
 import threading
@@ -44,6 +45,7 @@ def main(**given: Any) -> None:
     """Produce the events of an auction house, with planted faults and their truth."""
     options = _options(given)
     log_as_json("producer", read_settings().log_level)
+    logging.getLogger("kafka").setLevel(logging.WARNING)  # it tells of every connection
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -99,7 +99,7 @@ class TruthFolder:
         metadata = {METADATA: json.dumps(asdict(progress)).encode()}
         merged = self.path / f"{kind}-{waiting[0][0]:08}-{progress.chunk:08}.merged"
         plain = pa.concat_tables([plain_texts(part) for _, part in waiting])
-        write_whole(plain.replace_schema_metadata(metadata), merged)
+        write_whole(plain.replace_schema_metadata(metadata), merged, is_lasting=True)
         self.unmerged[kind] = []
         finish_merge(self, merged)
 
@@ -114,14 +114,23 @@ def finish_merge(folder: TruthFolder, merged: Path) -> None:
     merged.rename(merged.with_suffix(".parquet"))
 
 
-def write_whole(table: pa.Table, path: Path) -> None:
-    """Write a Parquet file so that under its own name it is complete."""
+def write_whole(table: pa.Table, path: Path, *, is_lasting: bool = False) -> None:
+    """Write a Parquet file so that under its own name it is complete; what lasts for a day is made small."""
     part = path.with_suffix(".part")
-    dictionaries = [f.name for f in table.schema if pa.types.is_dictionary(f.type)]
-    if any(len(table[name].chunk(0).dictionary) > table.num_rows for name in dictionaries):
-        table, dictionaries = plain_texts(table), []
-    pq.write_table(table, part, compression="none", use_dictionary=dictionaries, write_statistics=False)
+    if is_lasting:
+        texts = [f.name for f in table.schema if f.type == pa.string() and f.name != "event_id"]
+        pq.write_table(table, part, compression="zstd", compression_level=1, use_dictionary=texts)
+    else:
+        table = _without_large_dictionaries(table)
+        texts = [f.name for f in table.schema if pa.types.is_dictionary(f.type)]
+        pq.write_table(table, part, compression="none", use_dictionary=texts, write_statistics=False)
     part.rename(path)
+
+
+def _without_large_dictionaries(table: pa.Table) -> pa.Table:
+    """A dictionary is written whole: with fewer rows than entries, plain texts are smaller."""
+    dictionaries = [table[f.name].chunk(0).dictionary for f in table.schema if pa.types.is_dictionary(f.type)]
+    return plain_texts(table) if any(len(found) > table.num_rows for found in dictionaries) else table
 
 
 def plain_texts(table: pa.Table) -> pa.Table:
