@@ -75,18 +75,13 @@ def decide(rows: pa.Table, winners: pa.Table, newest_before: Mapping[int, dateti
     reason, passed = _reasons(rows, events)
     newest, newest_after = _newest_earlier(_ints(rows["partition"]), events, passed, newest_before)
     beyond = passed & (events < newest - _us(horizon)) & (newest != NEVER)
-    candidates = passed & ~beyond
-    winner = _winner_rows(rows["event_id"], winners["event_id"], candidates)
+    winner = _winner_rows(rows["event_id"], winners["event_id"], passed & ~beyond)
     everyone = pa.concat_tables([winners.select(TWIN), rows.select(TWIN)], promote_options="permissive")
-    lost = winner >= 0
-    same = np.zeros(len(rows), bool)
-    payloads = _ints(everyone["payload_hash"])
-    same[lost] = payloads[winner[lost]] == payloads[len(winners) :][lost]
     outcome = np.full(len(rows), CODE[Outcome.PUBLISHED], np.uint8)
     outcome[~passed] = CODE[Outcome.QUARANTINED]
     outcome[beyond] = CODE[Outcome.BEYOND_HORIZON]
-    outcome[lost & same] = CODE[Outcome.DUPLICATE]
-    outcome[lost & ~same] = CODE[Outcome.CONFLICT]
+    lost = winner >= 0
+    outcome[lost] = _lost_to(_ints(everyone["payload_hash"]), len(winners), winner, lost)
     taken = everyone.take(pa.array(winner, mask=~lost))
     return Decision(
         outcome=outcome,
@@ -139,6 +134,15 @@ def _winner_rows(ids: pa.ChunkedArray, winner_ids: pa.ChunkedArray, candidates: 
     own = len(winner_ids) + places
     winner[places] = np.where(best[codes] == own, -1, best[codes])
     return winner
+
+
+def _lost_to(payloads: np.ndarray, before: int, winner: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """The outcome of each row that lost: a copy of its winner's payload, or in conflict with it.
+
+    `payloads` are those of `before` earlier winners, then of the batch.
+    """
+    is_copy = payloads[winner[lost]] == payloads[before:][lost]
+    return np.where(is_copy, CODE[Outcome.DUPLICATE], CODE[Outcome.CONFLICT]).astype(np.uint8)
 
 
 def _explain(reason: pa.Array, outcome: np.ndarray, horizon: timedelta) -> pa.Array:

@@ -137,38 +137,47 @@ def _manifest(judged: Judged, hashes: Mapping[str, int], lease: Lease, parts: Pa
 
 def _verdicts(judged: Judged, stream: Stream, now: datetime) -> tuple[Verdict, ...]:
     asset = f"{stream.name}/{Layer.SILVER}"
-    written = judged.silver.num_rows + judged.exceptions.num_rows
+    return (_reconciled(judged, asset), _unique_id(judged, asset), _freshness(judged, asset, stream, now))
+
+
+def _reconciled(judged: Judged, asset: str) -> Verdict:
+    rows = {
+        "bronze_rows": judged.landed.rows.num_rows,
+        "silver_rows": judged.silver.num_rows,
+        "exception_rows": judged.exceptions.num_rows,
+    }
+    decided = sum(judged.decision.counts().values())
+    return Verdict(
+        asset=asset,
+        check="reconciled",
+        passed=rows["bronze_rows"] == rows["silver_rows"] + rows["exception_rows"] == decided,
+        severity=Severity.ERROR,
+        detail="every offset is a row or a gap, every row has one outcome",
+        values=rows,
+    )
+
+
+def _unique_id(judged: Judged, asset: str) -> Verdict:
     distinct = pc.count_distinct(judged.silver["event_id"]).as_py()
-    age = _age_seconds(judged.landed.rows["broker_at"], now)
-    return (
-        Verdict(
-            asset=asset,
-            check="reconciled",
-            passed=written == judged.landed.rows.num_rows and sum(judged.decision.counts().values()) == written,
-            severity=Severity.ERROR,
-            detail="every offset is a row or a gap, every row has one outcome",
-            values={
-                "bronze_rows": judged.landed.rows.num_rows,
-                "silver_rows": judged.silver.num_rows,
-                "exception_rows": judged.exceptions.num_rows,
-            },
-        ),
-        Verdict(
-            asset=asset,
-            check="unique_id",
-            passed=distinct == judged.silver.num_rows,
-            severity=Severity.ERROR,
-            detail="no event id is published twice",
-            values={"rows": judged.silver.num_rows, "distinct_ids": distinct},
-        ),
-        Verdict(
-            asset=asset,
-            check="freshness",
-            passed=age <= stream.freshness.total_seconds(),
-            severity=Severity.WARN,
-            detail=f"its newest row is published within {stream.freshness} of reaching the broker",
-            values={"seconds": age, "limit_seconds": stream.freshness.total_seconds()},
-        ),
+    return Verdict(
+        asset=asset,
+        check="unique_id",
+        passed=distinct == judged.silver.num_rows,
+        severity=Severity.ERROR,
+        detail="no event id is published twice",
+        values={"rows": judged.silver.num_rows, "distinct_ids": distinct},
+    )
+
+
+def _freshness(judged: Judged, asset: str, stream: Stream, now: datetime) -> Verdict:
+    age, limit = _age_seconds(judged.landed.rows["broker_at"], now), stream.freshness.total_seconds()
+    return Verdict(
+        asset=asset,
+        check="freshness",
+        passed=age <= limit,
+        severity=Severity.WARN,
+        detail=f"its newest row is published within {stream.freshness} of reaching the broker",
+        values={"seconds": age, "limit_seconds": limit},
     )
 
 
