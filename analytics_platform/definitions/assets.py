@@ -8,10 +8,12 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from analytics_platform.definitions import report
 from analytics_platform.definitions.resources import PlatformResource
+from analytics_platform.definitions.worker_log import worker_log
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.pipeline import run_lease
 from analytics_platform.pipeline.cycle import CycleReport
 from analytics_platform.product import Model, Pipeline, Stream
+from analytics_platform.settings import read_settings
 
 LEASE_TAG = "platform/lease"
 WHY_TAG = "platform/why"
@@ -135,7 +137,7 @@ def execute(
             reported.update(new)
             report.report_hours(context, parts, sorted(new))
 
-    with platform.parts(pipeline, f"run {context.run_id}") as parts:
+    with worker_log(read_settings()), platform.parts(pipeline, f"run {context.run_id}") as parts:
         done = run_lease(parts, context.run_id, asked[-1], report_first)
         hours = {manifest.hour for manifest in done.manifests} | set(asked)
         report.report_hours(context, parts, sorted(hours))

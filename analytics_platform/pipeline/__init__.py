@@ -1,9 +1,11 @@
 """The lease: plan, land, judge, recompute, publish, one cycle after another, until its time or the data is over."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from analytics_platform.errors import UnreachableError
 from analytics_platform.facts import Batch, Failpoint, LeaseReport, ModelReport, PartitionOffsets, Pins
 from analytics_platform.ingest.plan import lost_offsets, plan_batch
 from analytics_platform.ledger.postgres import dirty, planning
@@ -14,6 +16,7 @@ from analytics_platform.pipeline.cycle import CycleReport, run_cycle
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Stream
 
+log = logging.getLogger(__name__)
 OnCycle = Callable[[CycleReport], None]
 
 
@@ -78,7 +81,13 @@ def _cycles(lease: Lease, parts: Parts, run_id: str, ends_at: datetime) -> Itera
     streams, models = parts.pipeline.stream_names, parts.pipeline.model_names
     last_data = time.monotonic()
     while parts.now() < ends_at:
-        batches, positions = _next_batches(parts)
+        try:
+            batches, positions = _next_batches(parts)
+        except UnreachableError as error:  # it may be back before the lease ends, and is not quiet but unknown
+            log.warning("broker.unreachable", extra={"reason": str(error)})
+            parts.pause(parts.limits.cycle_seconds)
+            last_data = time.monotonic()
+            continue
         if batches or dirty.is_any(parts.ledger, models):
             planning.assign(parts.ledger, run_id, batches)
             report = run_cycle(batches, lease, parts)

@@ -72,7 +72,7 @@ def run_cycle(batches: Sequence[Batch], lease: Lease, parts: Parts) -> CycleRepo
     manifests = tuple(_manifest(decided, hashes, lease, parts, now) for decided, hashes in written)
     _publish(manifests, marks, lease, parts, now)
     clock.ended("publish")
-    log.info("cycle.published", extra=_as_logged(manifests, lease, clock))
+    _log(manifests, lease, clock)
     return CycleReport(manifests=manifests, models=models, published_at=now, seconds=sum(clock.seconds.values()))
 
 
@@ -101,14 +101,14 @@ def _publish(
     parts.reached(Failpoint.AFTER_PUBLISH)
 
 
-def _as_logged(manifests: tuple[Manifest, ...], lease: Lease, clock: StageClock) -> dict[str, object]:
-    return {
-        "pipeline": lease.pipeline,
-        "epoch": lease.epoch,
-        "batches": [str(manifest.batch) for manifest in manifests],
-        "rows": sum(manifest.rows for manifest in manifests),
-        "seconds": {stage: round(seconds, 3) for stage, seconds in clock.seconds.items()},
-    }
+def _log(manifests: tuple[Manifest, ...], lease: Lease, clock: StageClock) -> None:
+    cycle = {"run": lease.run_id, "pipeline": lease.pipeline, "epoch": lease.epoch}
+    for manifest in manifests:
+        batch = {"stream": manifest.batch.stream, "batch": manifest.batch.number, "rows": manifest.rows}
+        outcomes = {str(outcome): count for outcome, count in manifest.outcomes.items()}
+        log.info("batch.published", extra={**cycle, **batch, "outcomes": outcomes})
+    seconds = {stage: round(spent, 3) for stage, spent in clock.seconds.items()}
+    log.info("cycle.published", extra={**cycle, "batches": [str(m.batch) for m in manifests], "seconds": seconds})
 
 
 def _manifest(judged: Judged, hashes: Mapping[str, int], lease: Lease, parts: Parts, now: datetime) -> Manifest:

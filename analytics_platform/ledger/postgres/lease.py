@@ -25,6 +25,7 @@ class Lease:
     """The right to write a pipeline's tables. `is_clean` tells whether the writer before ended in order."""
 
     pipeline: str
+    run_id: str
     epoch: int
     is_clean: bool
 
@@ -44,7 +45,7 @@ def taken(connection: psycopg.Connection, name: str, run_id: str, hour: datetime
     try:
         row = connection.execute(RAISE_EPOCH, {"name": name, "run": run_id, "hour": hour}).fetchone()
         assert row is not None, "ensure_pipeline came first"
-        lease = Lease(pipeline=name, epoch=row[0], is_clean=row[1])
+        lease = Lease(pipeline=name, run_id=run_id, epoch=row[0], is_clean=row[1])
         yield lease
         connection.execute(
             "update pipeline set clean_end = true, lease_open = false where name = %s and epoch = %s",
@@ -64,6 +65,15 @@ def is_locked(connection: psycopg.Connection, name: str) -> bool:
         [name],
     ).fetchone()
     return bool(row and row[0])
+
+
+def connected_runs(connection: psycopg.Connection) -> set[str]:
+    """The runs that live: each is connected as "run <id>" from its first step to its last."""
+    rows = connection.execute(
+        "select substring(application_name from '^run (.+)$') from pg_stat_activity"
+        " where datname = current_database() and application_name like 'run %'"
+    )
+    return {row[0] for row in rows.fetchall()}
 
 
 def require_epoch(connection: psycopg.Connection, lease: Lease) -> None:
