@@ -37,6 +37,7 @@ TICK_SECONDS = 0.1
 LOOK_SECONDS = 1.0
 DISK_SECONDS = 5.0
 LEFTOVER_SECONDS = 5.0
+LOCAL_RETENTION_HOURS = 24  # a laptop is no archive; the broker's own retention is the same
 PROGRESS_FILE = "progress.json"
 
 Say = Callable[[str, Mapping[str, object]], None]
@@ -174,10 +175,12 @@ def _draw(state_dir: Path, options: UpOptions, reservations: Reservations, say: 
     """The blueprint of this start: ports as at the last one where they are free, settings read anew."""
     earlier = load_instance(state_dir)
     save_instance(state_dir, replace(earlier, environment={}))  # else what an earlier start was told would stay
-    settings = read_settings()
+    settings, named = read_settings(), named_in_environment()
+    if "retention_hours" not in named:
+        settings = replace(settings, retention_hours=LOCAL_RETENTION_HOURS)
     kept = {} if options.base_port else earlier.ports
     ports = choose_ports(options.base_port or settings.base_port, kept, reservations)
-    return draw(settings, options, ports, lambda line: say("note", {"line": line}), named_in_environment())
+    return draw(settings, options, ports, lambda line: say("note", {"line": line}), named)
 
 
 def _recover(state_dir: Path, say: Say) -> None:
