@@ -4,29 +4,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-LOST_AFTER = timedelta(seconds=10)  # a run that is started holds the lock but for its first and last moments
+LOST_AFTER = timedelta(seconds=10)  # a run that is started is connected but for its first and last moments
+SLOW_AFTER = timedelta(seconds=20)  # a worker that has not come up by then may be lost: a second one is asked for
 UNSTARTED_AFTER = timedelta(seconds=60)  # cold starts take seconds; one that takes a minute has lost its worker
 SUCCESSOR_BEFORE_END = timedelta(seconds=10)  # so that the next worker is warm when the lock becomes free
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRun:
-    """A run of a pipeline that is not finished."""
+    """A run of a pipeline that is not finished; `gone_since` is None while it is connected to the ledger."""
 
     run_id: str
     is_started: bool
     requested_at: datetime
     started_at: datetime | None
+    gone_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What the planner sees of one pipeline. `lock_free_since` is None while somebody holds the lock."""
+    """What the planner sees of one pipeline; `is_locked` while some run holds its lock."""
 
     now: datetime
     has_work: bool
     runs: Sequence[LeaseRun]
-    lock_free_since: datetime | None
+    is_locked: bool
     lease: timedelta
 
 
@@ -46,10 +48,10 @@ def advise(seen: Situation) -> Advice:
 
 
 def _why_lost(run: LeaseRun, seen: Situation) -> str | None:
-    if run.is_started and run.started_at and seen.lock_free_since:
-        idle_since = max(seen.lock_free_since, run.started_at)
-        if seen.now - idle_since > LOST_AFTER:
-            return f"its worker is gone: nobody has held the pipeline's lock for {(seen.now - idle_since).seconds} s"
+    if run.is_started and run.started_at and run.gone_since:
+        gone_for = seen.now - max(run.gone_since, run.started_at)
+        if gone_for > LOST_AFTER:
+            return f"its worker is gone: it has not been connected to the ledger for {gone_for.seconds} s"
     if not run.is_started and seen.now - run.requested_at > UNSTARTED_AFTER:
         return f"its worker never came up, {(seen.now - run.requested_at).seconds} s after the request"
     return None
@@ -60,7 +62,11 @@ def _why_request(active: Sequence[LeaseRun], seen: Situation) -> str | None:
         return None
     if not active:
         return "there is work and nobody at it"
-    if len(active) == 1 and active[0].started_at:
+    if len(active) != 1:
+        return None
+    if not active[0].is_started and not seen.is_locked and seen.now - active[0].requested_at > SLOW_AFTER:
+        return "the run that was asked for has not come up"  # if it does after all, the lock makes one wait
+    if active[0].started_at:
         ends_at = active[0].started_at + seen.lease
         if seen.now > ends_at - SUCCESSOR_BEFORE_END:
             return "the lease before ends soon"

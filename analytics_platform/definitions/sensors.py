@@ -1,9 +1,10 @@
 """The planner: records what is to be read next, then asks for the run that will read it. One sensor for all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import psycopg
 from dagster import DagsterInstance, RunsFilter
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
@@ -12,7 +13,7 @@ from analytics_platform.definitions.lease_request import Advice, LeaseRun, Situa
 from analytics_platform.definitions.resources import KeptParts
 from analytics_platform.errors import PlatformError
 from analytics_platform.ledger.postgres import dirty, planning
-from analytics_platform.ledger.postgres.lease import is_locked
+from analytics_platform.ledger.postgres.lease import connected_runs, is_locked
 from analytics_platform.pipeline import has_unplanned, plan_all
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Pipeline
@@ -27,12 +28,12 @@ UNFINISHED = [
 
 
 class Planner:
-    """Plans every pipeline at each tick; remembers since when a pipeline's lock has been free."""
+    """Plans every pipeline at each tick; remembers since when each unfinished run has not been connected."""
 
     def __init__(self, pipelines: Sequence[Pipeline]) -> None:
         self._pipelines = pipelines
         self._kept = KeptParts()
-        self._free_since: dict[str, datetime] = {}
+        self._gone_since: dict[str, dict[str, datetime]] = {}
 
     def tick(self, instance: DagsterInstance) -> tuple[list[dg.RunRequest], list[str]]:
         """The runs to request now, and what could not be planned and why."""
@@ -41,8 +42,8 @@ class Planner:
             try:
                 with self._kept.of(pipeline) as parts:
                     advice = self._advise(parts, instance)
-            except PlatformError as error:
-                problems.append(f"{pipeline.name}: {error}")
+            except (PlatformError, psycopg.OperationalError) as error:
+                problems.append(f"{pipeline.name}: {_in_words(error)}")
                 continue
             for run_id, reason in advice.lost.items():
                 _give_up(instance, run_id, reason)
@@ -53,22 +54,29 @@ class Planner:
     def _advise(self, parts: Parts, instance: DagsterInstance) -> Advice:
         now = datetime.now(UTC)
         name = parts.pipeline.name
-        if is_locked(parts.ledger, name):
-            self._free_since.pop(name, None)
+        locked = is_locked(parts.ledger, name)
+        if locked:
             has_work = has_unplanned(parts) or _has_open(parts)  # who holds the lock plans
         else:
-            self._free_since.setdefault(name, now)
             plan_all(parts)
             has_work = _has_open(parts)
         return advise(
             Situation(
                 now=now,
                 has_work=has_work,
-                runs=_unfinished_runs(instance, name),
-                lock_free_since=self._free_since.get(name),
+                runs=self._runs(parts, instance, now),
+                is_locked=locked,
                 lease=timedelta(seconds=parts.limits.lease_seconds),
             )
         )
+
+    def _runs(self, parts: Parts, instance: DagsterInstance, now: datetime) -> list[LeaseRun]:
+        name = parts.pipeline.name
+        records = instance.get_run_records(RunsFilter(tags={LEASE_TAG: name}, statuses=UNFINISHED), limit=20)
+        before, connected = self._gone_since.get(name, {}), connected_runs(parts.ledger)
+        ids = {record.dagster_run.run_id for record in records} - connected
+        self._gone_since[name] = {run_id: before.get(run_id, now) for run_id in ids}
+        return [_lease_run(record, self._gone_since[name]) for record in records]
 
 
 def planner_sensor(pipelines: Sequence[Pipeline], jobs: Sequence[UnresolvedAssetJobDefinition]) -> dg.SensorDefinition:
@@ -92,22 +100,28 @@ def planner_sensor(pipelines: Sequence[Pipeline], jobs: Sequence[UnresolvedAsset
     return sensor
 
 
+def _in_words(error: PlatformError | psycopg.OperationalError) -> str:
+    """What a person is told; a connection that broke under a statement says little by itself."""
+    if isinstance(error, PlatformError):
+        return str(error)
+    reason = str(error).strip().splitlines()[0]
+    return f"the ledger's Postgres went away ({reason}); the next tick connects again, if not: `ap status`"
+
+
 def _has_open(parts: Parts) -> bool:
     open_batches = planning.open_batches(parts.ledger, parts.pipeline.stream_names)
     return bool(open_batches) or dirty.is_any(parts.ledger, parts.pipeline.model_names)
 
 
-def _unfinished_runs(instance: DagsterInstance, pipeline: str) -> list[LeaseRun]:
-    records = instance.get_run_records(RunsFilter(tags={LEASE_TAG: pipeline}, statuses=UNFINISHED), limit=20)
-    return [
-        LeaseRun(
-            run_id=record.dagster_run.run_id,
-            is_started=record.dagster_run.status is dg.DagsterRunStatus.STARTED,
-            requested_at=record.create_timestamp.replace(tzinfo=UTC),
-            started_at=datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None,
-        )
-        for record in records
-    ]
+def _lease_run(record: dg.RunRecord, gone_since: Mapping[str, datetime]) -> LeaseRun:
+    run = record.dagster_run
+    return LeaseRun(
+        run_id=run.run_id,
+        is_started=run.status is dg.DagsterRunStatus.STARTED,
+        requested_at=record.create_timestamp.replace(tzinfo=UTC),
+        started_at=datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None,
+        gone_since=gone_since.get(run.run_id),
+    )
 
 
 def _give_up(instance: DagsterInstance, run_id: str, reason: str) -> None:

@@ -21,6 +21,9 @@ from analytics_platform.settings import ROOT
 SCHEMA_NOTE = "schema-of-version"
 MODULE = "analytics_platform.definitions"
 HEARTBEAT_STALE = timedelta(seconds=90)  # the daemon writes one every 30 s
+FAILURES = """
+select count(*), to_timestamp(max(end_time)) from runs
+ where status = 'FAILURE' and end_time > extract(epoch from now()) - 3600"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +75,9 @@ def code_server(place: DagsterPlace) -> Part:
 
 
 def daemon(place: DagsterPlace) -> Part:
-    """Runs sensors, queue and run monitoring."""
-    started = datetime.now(UTC)
+    """Runs sensors, queue and run monitoring; it serves once its heart has beaten since it was launched."""
     argv = ["dagster._daemon", "run", "--workspace", str(ROOT / "workspace.yaml"), "--log-format", "json"]
-    return _part(place, "daemon", argv, ready=lambda: _beats_since(place.dsn, started))
+    return _part(place, "daemon", argv, ready=lambda: _beats_since(place.dsn, _launched_at(place, "daemon")))
 
 
 def webserver(place: DagsterPlace) -> Part:
@@ -108,6 +110,15 @@ def run_counts(connection: psycopg.Connection) -> dict[str, int]:
         return {}
 
 
+def recent_failures(connection: psycopg.Connection) -> tuple[int, datetime | None]:
+    """How many runs failed in the last hour, and when the last of them did."""
+    try:
+        row = connection.execute(FAILURES).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return 0, None
+    return row or (0, None)
+
+
 def newest_heartbeat(connection: psycopg.Connection) -> datetime | None:
     """When the daemon last said that it lives."""
     try:
@@ -137,6 +148,11 @@ def _serves(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _launched_at(place: DagsterPlace, name: str) -> datetime:
+    """Each launch writes the part's pid anew."""
+    return datetime.fromtimestamp(raw_file(place.state_dir, name).with_name(f"{name}.pid").stat().st_mtime, UTC)
 
 
 def _beats_since(dsn: str, started: datetime) -> bool:

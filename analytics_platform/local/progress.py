@@ -11,7 +11,7 @@ from analytics_platform.errors import PlatformError
 from analytics_platform.facts import OPEN_STATES, PartitionOffsets
 from analytics_platform.ingest.kafka.fetch import KafkaReader
 from analytics_platform.ledger.postgres.planning import is_on_hold
-from analytics_platform.local.dagster_processes import newest_heartbeat, run_counts
+from analytics_platform.local.dagster_processes import newest_heartbeat, recent_failures, run_counts
 from analytics_platform.postgres import connect
 from analytics_platform.product import Stream
 
@@ -27,6 +27,8 @@ select s.name, m.number, m.body -> 'newest_event_at', m.body -> 'verdicts'
   from unnest(%s::text[]) s (name)
  cross join lateral (select number, body from manifest
                       where stream = s.name order by number desc, revision desc limit 1) m"""
+
+PUBLISHED_AT = "select published_at from publication order by number desc limit 1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,9 @@ class Progress:
 
     at: datetime
     streams: tuple[StreamProgress, ...] = ()
+    published_at: datetime | None = None
     runs: Mapping[str, int] = field(default_factory=dict)
+    failures: tuple[int, datetime | None] = (0, None)  # runs that failed in the last hour, and when the last one did
     heartbeat_at: datetime | None = None
     holds: tuple[str, ...] = ()
     unreachable: Mapping[str, str] = field(default_factory=dict)
@@ -85,14 +89,16 @@ class Observer:
         """The instance now; what does not answer is named in the result, never raised."""
         unreachable: dict[str, str] = {}
         offsets = self._try("broker", unreachable, self._offsets) or {}
-        ledger = self._try("ledger", unreachable, self._ledger) or ({}, [], [])
-        dagster = self._try("dagster", unreachable, self._dagster) or ({}, None)
-        finished, newest, holds = ledger
+        ledger = self._try("ledger", unreachable, self._ledger) or ({}, [], [], None)
+        dagster = self._try("dagster", unreachable, self._dagster) or ({}, (0, None), None)
+        finished, newest, holds, published_at = ledger
         return Progress(
             at=datetime.now(UTC),
             streams=tuple(_stream(s, offsets.get(s.topic, []), finished, newest) for s in self.streams),
+            published_at=published_at,
             runs=dagster[0],
-            heartbeat_at=dagster[1],
+            failures=dagster[1],
+            heartbeat_at=dagster[2],
             holds=tuple(holds),
             unreachable=unreachable,
         )
@@ -133,15 +139,17 @@ class Observer:
         self._reader = self._reader or KafkaReader(self.kafka_bootstrap, patience_seconds=3)
         return self._reader.offsets([stream.topic for stream in self.streams])
 
-    def _ledger(self) -> tuple[dict[tuple[str, int], int], list[tuple], list[str]]:
+    def _ledger(self) -> tuple[dict[tuple[str, int], int], list[tuple], list[str], datetime | None]:
         connection = self._connection("ledger", self.ledger_dsn)
         rows = connection.execute(FINISHED, [list(OPEN_STATES)]).fetchall()
         finished = {(topic, partition): offset for topic, partition, offset in rows}
-        return finished, connection.execute(NEWEST, [[s.name for s in self.streams]]).fetchall(), is_on_hold(connection)
+        newest = connection.execute(NEWEST, [[s.name for s in self.streams]]).fetchall()
+        published = connection.execute(PUBLISHED_AT).fetchone()
+        return finished, newest, is_on_hold(connection), published[0] if published else None
 
-    def _dagster(self) -> tuple[dict[str, int], datetime | None]:
+    def _dagster(self) -> tuple[dict[str, int], tuple[int, datetime | None], datetime | None]:
         connection = self._connection("dagster", self.dagster_dsn)
-        return run_counts(connection), newest_heartbeat(connection)
+        return run_counts(connection), recent_failures(connection), newest_heartbeat(connection)
 
     def _connection(self, system: str, dsn: str) -> psycopg.Connection:
         if system not in self._connections:

@@ -116,9 +116,19 @@ def _dagster(observed: Observed) -> Iterator[Finding]:
         silent = (progress.at - beat).total_seconds()
         what = f"the daemon has been silent for {silent:.0f} s"
         yield Finding(level=Level.DEGRADED, what=what, next="ap logs --since 5m --process daemon")
-    if failed := progress.runs.get("FAILURE", 0):
-        what = f"{failed} runs failed in the last hour"
-        yield Finding(level=Level.DEGRADED, what=what, next="ap logs --since 1h --process code-server")
+    yield from _failures(progress)
+
+
+def _failures(progress: Progress) -> Iterator[Finding]:
+    """A failed run matters until a later one has published: it picks up whatever the failed one left."""
+    count, failed_at = progress.failures
+    if failed_at is None:
+        return
+    is_overcome = progress.published_at is not None and progress.published_at > failed_at
+    what = f"failed runs in the last hour: {count}, the last at {failed_at:%H:%M:%S}"
+    what += "; what they left has been published" if is_overcome else " and nothing has been published since"
+    level = Level.OK if is_overcome else Level.DEGRADED
+    yield Finding(level=level, what=what, next="ap logs --since 1h --process code-server")
 
 
 def _stream(stream: Stream, progress: StreamProgress, observed: Observed) -> Iterator[Finding]:

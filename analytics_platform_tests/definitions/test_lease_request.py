@@ -11,15 +11,19 @@ def ago(seconds):
     return NOW - timedelta(seconds=seconds)
 
 
-def run(requested, started=None, run_id="r1"):
-    at = ago(started) if started is not None else None
-    return LeaseRun(run_id=run_id, is_started=at is not None, requested_at=ago(requested), started_at=at)
+def run(requested, started=None, run_id="r1", gone_for=None):
+    return LeaseRun(
+        run_id=run_id,
+        is_started=started is not None,
+        requested_at=ago(requested),
+        started_at=ago(started) if started is not None else None,
+        gone_since=ago(gone_for) if gone_for is not None else None,
+    )
 
 
-def advice(*runs, has_work=True, lock_free_for=None):
-    free_since = ago(lock_free_for) if lock_free_for is not None else None
+def advice(*runs, has_work=True, is_locked=False):
     lease = timedelta(seconds=60)
-    return advise(Situation(now=NOW, has_work=has_work, runs=runs, lock_free_since=free_since, lease=lease))
+    return advise(Situation(now=NOW, has_work=has_work, runs=runs, is_locked=is_locked, lease=lease))
 
 
 def test_nothing_is_asked_for_without_work():
@@ -27,11 +31,11 @@ def test_nothing_is_asked_for_without_work():
 
 
 def test_work_without_a_run_asks_for_one():
-    assert advice(lock_free_for=100).request == "there is work and nobody at it"
+    assert advice().request == "there is work and nobody at it"
 
 
 def test_a_run_that_is_coming_up_is_waited_for():
-    found = advice(run(requested=5), lock_free_for=100)
+    found = advice(run(requested=5))
     assert found.request is None and not found.lost
 
 
@@ -48,14 +52,31 @@ def test_only_one_successor_is_asked_for():
     assert advice(run(requested=55, started=51), run(requested=1, run_id="r2")).request is None
 
 
-def test_a_started_run_without_the_lock_is_given_up_and_replaced():
-    found = advice(run(requested=40, started=35), lock_free_for=11)
-    assert "nobody has held the pipeline's lock for 11 s" in found.lost["r1"]
+def test_a_started_run_that_is_not_connected_is_given_up_and_replaced():
+    found = advice(run(requested=40, started=35, gone_for=11))
+    assert "it has not been connected to the ledger for 11 s" in found.lost["r1"]
     assert found.request == "there is work and nobody at it"
 
 
-def test_a_run_that_has_just_started_is_not_given_up_though_the_lock_was_free_before():
-    assert not advice(run(requested=20, started=3), lock_free_for=100).lost
+def test_a_lost_run_is_given_up_though_its_successor_holds_the_lock():
+    found = advice(
+        run(requested=90, started=85, gone_for=11), run(requested=30, started=25, run_id="r2"), is_locked=True
+    )
+    assert [*found.lost] == ["r1"] and found.request is None
+
+
+def test_a_run_that_has_just_started_is_not_given_up_though_it_was_not_connected_before():
+    assert not advice(run(requested=20, started=3, gone_for=18)).lost
+
+
+def test_a_run_that_is_slow_to_come_up_gets_one_companion():
+    assert advice(run(requested=21)).request == "the run that was asked for has not come up"
+    assert advice(run(requested=21), run(requested=1, run_id="r2")).request is None
+    assert not advice(run(requested=21)).lost
+
+
+def test_a_slow_successor_gets_no_companion_while_the_lock_is_held():
+    assert advice(run(requested=25), is_locked=True).request is None
 
 
 def test_a_run_that_never_starts_is_given_up():

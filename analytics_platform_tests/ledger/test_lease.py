@@ -86,3 +86,8 @@ def test_old_rows_are_expired_once_an_hour(ledger):
         assert leases.claim_expiry(ledger, lease, HOUR)
         assert not leases.claim_expiry(ledger, lease, HOUR.replace(minute=59))
         assert leases.claim_expiry(ledger, lease, HOUR.replace(hour=14))
+
+
+def test_a_run_lives_as_long_as_it_is_connected(ledger, ledger_dsn):
+    with connect(ledger_dsn, application="run abc-1"), connect(ledger_dsn, application="planner p"):
+        assert leases.connected_runs(ledger) == {"abc-1"}

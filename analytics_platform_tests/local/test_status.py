@@ -97,6 +97,17 @@ def test_a_silent_daemon_is_degraded():
     assert "the daemon has been silent for 180 s" in what(findings(observed(progress=silent)), Level.DEGRADED)
 
 
+def test_a_failed_run_is_degraded_until_a_later_one_has_published():
+    failed = (2, NOW - timedelta(seconds=30))
+    after = Progress(at=NOW, failures=failed, published_at=NOW - timedelta(seconds=1))
+    before = Progress(at=NOW, failures=failed, published_at=NOW - timedelta(seconds=31))
+    assert (worst(findings(observed(progress=after))), worst(findings(observed(progress=before)))) == (
+        Level.OK,
+        Level.DEGRADED,
+    )
+    assert any("2, the last at 11:59:30" in said for said in what(findings(observed(progress=after)), Level.OK))
+
+
 def test_the_disk_alarm_stops_the_producer_first_and_recovers_with_some_room():
     assert next_hold(Hold.NOTHING, 9.9, 10) == Hold.PRODUCER
     assert next_hold(Hold.PRODUCER, 9.9, 10) == Hold.INGESTION

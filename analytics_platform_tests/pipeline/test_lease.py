@@ -134,6 +134,19 @@ def test_nothing_new_is_planned_while_ingestion_is_held(ledger_dsn, tmp_path):
         assert lease(parts, "second").cycles == 1
 
 
+def test_a_lease_goes_on_over_a_broker_that_is_away_for_a_moment(ledger_dsn, tmp_path):
+    kafka, pauses = kafka_with([[order(1)], []]), []
+    kafka.is_up = False
+
+    def pause(seconds):
+        pauses.append(seconds)
+        kafka.is_up = len(pauses) == 3
+
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        report = lease(replace(parts, pause=pause))
+    assert [m.rows for m in report.manifests] == [1] and len(pauses) >= 3
+
+
 def test_offsets_that_retention_took_are_a_known_gap(ledger_dsn, tmp_path):
     kafka = kafka_with([[order(1)], []])
     with opened(ledger_dsn, tmp_path, kafka) as parts:
