@@ -1,4 +1,4 @@
-"""A fresh clone where HOME and every cache are empty: `make up` to the first gold row, cold and warm, then `make test`."""
+"""A fresh clone, HOME and every cache empty: `make up` to the first gold row, cold and warm, then `make test`."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +77,7 @@ def _up(report: Report, clone: Path, environment: dict[str, str], name: str) -> 
 
 
 @contextmanager
-def _typed(clone: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def _typed(clone: Path, environment: dict[str, str]) -> Generator[subprocess.Popen[str]]:
     pipe = subprocess.PIPE
     process = subprocess.Popen(
         ["make", "up"],
