@@ -30,14 +30,18 @@ class QueryError(PlatformError):
 
 
 def read(name: str, at: datetime | None = None) -> duckdb.DuckDBPyRelation:
-    """A published table as a DuckDB relation: `.to_arrow_table()`, `.df()` for pandas, or query it further.
+    """A published table of the running instance as a DuckDB relation: `.to_arrow_table()`, `.df()`, or query it.
 
     Args:
         name: a stream (its silver table), `stream/layer`, or a model.
         at: the cut that readers saw then; now if left out. Aware.
     """
-    settings = read_settings()
-    versions = cut(settings, catalog(), at)
+    return read_table(read_settings(), catalog(), name, at)
+
+
+def read_table(settings: Settings, declared: Catalog, name: str, at: datetime | None = None) -> duckdb.DuckDBPyRelation:
+    """The same for given settings and declarations."""
+    versions = cut(settings, declared, at)
     table = f"{name}/silver" if f"{name}/silver" in versions else name
     if table not in versions:
         raise QueryError(f"no published table is called {name}", sorted(versions))
@@ -46,13 +50,13 @@ def read(name: str, at: datetime | None = None) -> duckdb.DuckDBPyRelation:
     return connection.table("rows")
 
 
-def sql(settings: Settings, query: str, at: datetime | None = None) -> pa.Table:
+def sql(settings: Settings, declared: Catalog, query: str, at: datetime | None = None) -> pa.Table:
     """The answer to a query over the published cut.
 
     Tables are named `bids` (silver), `bids.bronze`, `bids.exceptions`, and by model. The query can read these and
     nothing else of this machine.
     """
-    versions = cut(settings, catalog(), at)
+    versions = cut(settings, declared, at)
     connection = connect_duckdb()
     for table, version in versions.items():
         _create_named_views(connection, table, settings.table_dir / table, version)

@@ -36,7 +36,7 @@ def figures(settings: Settings, declared: Catalog, truth: Path, last: Progress) 
     with connect(settings.ledger_dsn, application="ap demo") as ledger:
         published = _published(ledger)
     manifests = [manifest for manifest, _ in published]
-    models = {name: sql(settings, f'select * from "{name}"') for name in declared.models}
+    models = {name: sql(settings, declared, f'select * from "{name}"') for name in declared.models}
     matches = compare(truth, models)
     return {
         "produced": last.offsets,
@@ -47,7 +47,7 @@ def figures(settings: Settings, declared: Catalog, truth: Path, last: Progress) 
         "runs": sum(last.runs.values()),
         "batches": len(manifests),
         "content_hash": content_hash(manifests, models),
-        "event_to_gold_seconds": _latency(settings, published, sorted(declared.streams)),
+        "event_to_gold_seconds": _latency(settings, declared, published),
     }
 
 
@@ -95,7 +95,7 @@ def _checks(manifests: Sequence[Manifest]) -> dict[str, int]:
     return {"passed": len(verdicts) - len(failing), "warned": warned, "failed": len(failing) - warned}
 
 
-def _latency(settings: Settings, published: Published, streams: Sequence[str]) -> dict[str, float]:
+def _latency(settings: Settings, declared: Catalog, published: Published) -> dict[str, float]:
     """From the broker's timestamp of each record to the publication of its batch."""
     times = pa.table(
         {
@@ -108,7 +108,7 @@ def _latency(settings: Settings, published: Published, streams: Sequence[str]) -
         f"select '{name}' as stream, batch, broker_at from \"{name}\".bronze" for name in streams
     )
     with duckdb.connect() as connection:
-        connection.register("rows", sql(settings, union))
+        connection.register("rows", sql(settings, declared, union))
         connection.register("published", times)
         found = connection.execute(LATENCY).fetchall()
     quantiles = found[0][0] or [0.0] * 4

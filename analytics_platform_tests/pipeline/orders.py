@@ -136,3 +136,19 @@ def outcomes(parts):
     }
     assert not silver.keys() & others.keys()
     return silver | others
+
+
+class KilledError(Exception):
+    """Stands for kill -9: nothing after it runs, and nobody cleans up."""
+
+
+def kill_at(point, hit):
+    """Die at that point, the hit-th time it is reached."""
+    left = [hit]
+
+    def reached(found):
+        left[0] -= found is point
+        if found is point and left[0] == 0:
+            raise KilledError(point)
+
+    return reached

@@ -10,8 +10,10 @@ from analytics_platform_tests.pipeline.orders import (
     HOUR,
     ORDERS,
     SHOP,
+    KilledError,
     content,
     kafka_with,
+    kill_at,
     lease,
     opened,
     order,
@@ -21,22 +23,6 @@ from analytics_platform_tests.pipeline.orders import (
 )
 
 INSIDE_A_LEASE = [point for point in Failpoint if point is not Failpoint.AFTER_EVENT]
-
-
-class KilledError(Exception):
-    """Stands for kill -9: nothing after it runs, and nobody cleans up."""
-
-
-def kill_at(point, hit):
-    """Die at that point, the hit-th time it is reached."""
-    left = [hit]
-
-    def reached(found):
-        left[0] -= found is point
-        if found is point and left[0] == 0:
-            raise KilledError(point)
-
-    return reached
 
 
 def clean_run(dsn, folder, kafka):
