@@ -105,7 +105,7 @@ def _latency(settings: Settings, declared: Catalog, published: Published) -> dic
         }
     )
     union = " union all ".join(
-        f"select '{name}' as stream, batch, broker_at from \"{name}\".bronze" for name in streams
+        f"select '{name}' as stream, batch, broker_at from \"{name}\".bronze" for name in sorted(declared.streams)
     )
     with duckdb.connect() as connection:
         connection.register("rows", sql(settings, declared, union))
