@@ -49,7 +49,7 @@ def read_rows(root: Path, columns: Sequence[str], version: int | None = None) ->
     if not uris:
         return pa.table({name: pa.array([], pa.null()) for name in columns})
     names = ", ".join(f'"{name}"' for name in columns)
-    with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+    with duckdb.connect() as connection:
         query = f"select {names} from read_parquet($uris, union_by_name = true)"
         return connection.execute(query, {"uris": uris}).to_arrow_table()
 
