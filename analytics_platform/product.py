@@ -1,7 +1,7 @@
 """What is promised: streams, models and the closed sets they are declared with. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -117,7 +117,7 @@ class Model:
     """A table computed from silver tables by one SELECT, recomputed grain by grain.
 
     The SQL sees each input as a relation of that name which holds only the rows of the grains being
-    recomputed, with a column named after the grain's beside the stream's own.
+    recomputed, with a column named after the grain's beside the stream's own. `columns` says what each means.
     """
 
     name: str
@@ -127,6 +127,7 @@ class Model:
     sql: str
     inputs: tuple[str, ...]
     grain: Window
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     freshness: timedelta = timedelta(minutes=2)
 
 

@@ -4,10 +4,12 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from analytics_platform.errors import SettingError
+from analytics_platform.product import EARLIEST
 
 PREFIX = "AP_"
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +30,7 @@ class Settings:
     lease_seconds: float = field(metadata={"about": "how long a run keeps its lease"})
     quiet_seconds: float = field(metadata={"about": "silence after which a run ends early"})
     cycle_seconds: float = field(metadata={"about": "least time between two cycles of a lease"})
+    since: datetime = field(metadata={"about": "the first hour that Dagster shows; a pipeline may be declared later"})
     base_port: int = field(metadata={"about": "first port of `ap up`: the UI; the others follow"})
     events_per_second: float = field(metadata={"about": "what the auction house produces under `ap up`"})
     least_free_percent: float = field(metadata={"about": "below this share of free disk, producer and ingestion hold"})
@@ -115,6 +118,7 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "lease_seconds": "60",
         "quiet_seconds": "2",
         "cycle_seconds": "1",
+        "since": str(EARLIEST),
         "base_port": "3000",
         "events_per_second": "500",
         "least_free_percent": "10",
@@ -125,9 +129,15 @@ def _defaults(state_dir: Path) -> dict[str, str]:
 
 def _parse(name: str, value: str, kind: Any) -> Any:
     try:
-        return kind(value)
+        return _instant(value) if kind is datetime else kind(value)
     except ValueError as error:
         raise SettingError(name, f"{value!r} is no {kind.__name__}", f"set {PREFIX}{name.upper()}") from error
+
+
+def _instant(text: str) -> datetime:
+    """An ISO 8601 instant; one without a zone is UTC."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _mask(url: str) -> str:

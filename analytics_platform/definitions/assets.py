@@ -1,110 +1,34 @@
-"""The assets of a pipeline: topics, each stream's tables, models; one multi-asset executes a lease on all of them."""
+"""What runs: one multi-asset per pipeline, whose body is a lease on all of its tables, and the jobs that start it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from analytics_platform.definitions import report
+from analytics_platform.definitions.hours import HOUR_FORMAT, partition_of
 from analytics_platform.definitions.resources import PlatformResource
-from analytics_platform.definitions.worker_log import worker_log
+from analytics_platform.definitions.specs import check_specs, model_spec, stream_specs, table_key
+from analytics_platform.facts import StreamSchemas
 from analytics_platform.lake.shapes import Layer
+from analytics_platform.ledger.postgres import planning
 from analytics_platform.pipeline import run_lease
 from analytics_platform.pipeline.cycle import CycleReport
-from analytics_platform.product import Model, Pipeline, Stream
-from analytics_platform.settings import read_settings
+from analytics_platform.pipeline.parts import Parts
+from analytics_platform.product import Pipeline
 
 LEASE_TAG = "platform/lease"
 WHY_TAG = "platform/why"
-HOUR_FORMAT = "%Y-%m-%d-%H:%M"
-LAYER_TEXT = {
-    Layer.BRONZE: "Every record of the topic as it was read, with its coordinates; what every backfill starts from.",
-    Layer.SILVER: "The events that passed their rules, once each, in the reader schema.",
-    Layer.EXCEPTIONS: "Every row that silver does not hold, with its outcome and the reason.",
-}
-CHECKS = {
-    "reconciled": "Every offset is a row or a gap; every row has exactly one outcome.",
-    "unique_id": "No event id is published twice.",
-    "freshness": "The newest row became readable within the declared time of reaching the broker.",
-}
+WHAT_TAG = "platform/what"
+RECALLED = "report: computes nothing, tells what the ledger holds"
 
 
-def hourly(pipeline: Pipeline) -> dg.HourlyPartitionsDefinition:
-    """The hours of a pipeline, the open one included."""
-    return dg.HourlyPartitionsDefinition(start_date=pipeline.since.strftime(HOUR_FORMAT), end_offset=1)
-
-
-def partition_of(hour: datetime) -> str:
-    """An hour's partition key."""
-    return hour.astimezone(UTC).strftime(HOUR_FORMAT)
-
-
-def table_key(stream: str, layer: Layer) -> dg.AssetKey:
-    """The asset of one of a stream's tables; in plain text, for Dagster serialises no enums of ours."""
-    return dg.AssetKey([stream, layer.value])
-
-
-def topic_spec(stream: Stream) -> dg.AssetSpec:
-    """The Kafka topic, as the head of the lineage."""
-    return dg.AssetSpec(
-        ["topic", stream.topic],
-        description=f"Kafka topic {stream.topic}, {stream.encoding} values. {stream.description}",
-        group_name=stream.pipeline,
-        owners=[stream.owner],
-        kinds={"kafka"},
-        tags={"layer": "topic"},
-    )
-
-
-def stream_specs(stream: Stream, partitions: dg.PartitionsDefinition) -> list[dg.AssetSpec]:
-    """Bronze, silver and exceptions of a stream."""
-    bronze, topic = table_key(stream.name, Layer.BRONZE), dg.AssetKey(["topic", stream.topic])
-    above = {Layer.BRONZE: [topic], Layer.SILVER: [bronze], Layer.EXCEPTIONS: [bronze]}
-    return [
-        dg.AssetSpec(
-            table_key(stream.name, layer),
-            deps=above[layer],
-            description=f"{LAYER_TEXT[layer]}\n\n{stream.description}",
-            group_name=stream.pipeline,
-            owners=[stream.owner],
-            kinds={"deltalake", layer.value} if layer is not Layer.EXCEPTIONS else {"deltalake"},
-            tags={"layer": layer.value},
-            partitions_def=partitions,
-            skippable=True,
-        )
-        for layer in Layer
-    ]
-
-
-def model_spec(model: Model, partitions: dg.PartitionsDefinition) -> dg.AssetSpec:
-    """A model's table."""
-    return dg.AssetSpec(
-        [model.name],
-        deps=[table_key(name, Layer.SILVER) for name in model.inputs],
-        description=f"{model.description}\n\n```sql\n{model.sql.strip()}\n```",
-        group_name=model.pipeline,
-        owners=[model.owner],
-        kinds={"deltalake", "gold", "sql"},
-        tags={"layer": "gold"},
-        partitions_def=partitions,
-        skippable=True,
-    )
-
-
-def check_specs(stream: Stream, partitions: dg.PartitionsDefinition) -> list[dg.AssetCheckSpec]:
-    """What is checked of every batch of a stream."""
-    silver = table_key(stream.name, Layer.SILVER)
-    return [
-        dg.AssetCheckSpec(name, asset=silver, description=text, partitions_def=partitions)
-        for name, text in CHECKS.items()
-    ]
-
-
-def pipeline_assets(pipeline: Pipeline) -> dg.AssetsDefinition:
+def pipeline_assets(
+    pipeline: Pipeline, partitions: dg.PartitionsDefinition, schemas: Mapping[str, StreamSchemas]
+) -> dg.AssetsDefinition:
     """One multi-asset for the pipeline: its body is a lease."""
-    partitions = hourly(pipeline)
-    streams = [spec for stream in pipeline.streams for spec in stream_specs(stream, partitions)]
+    streams = [spec for s in pipeline.streams for spec in stream_specs(s, partitions, schemas.get(s.name))]
     models = [model_spec(model, partitions) for model in pipeline.models]
 
     @dg.multi_asset(
@@ -116,43 +40,75 @@ def pipeline_assets(pipeline: Pipeline) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=24),
         op_tags={"pipeline": pipeline.name},
     )
-    def lease(context: dg.AssetExecutionContext, platform: PlatformResource) -> Iterator[dg.MaterializeResult]:
+    def lease(
+        context: dg.AssetExecutionContext, platform: PlatformResource
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         """Take the pipeline's lock, work until the lease ends, and report what each hour holds."""
-        yield from execute(context, platform, pipeline)
+        with platform.parts(pipeline, f"run {context.run_id}") as parts:
+            yield from execute(context, parts)
 
     return lease
 
 
-def execute(
-    context: dg.AssetExecutionContext, platform: PlatformResource, pipeline: Pipeline
-) -> Iterator[dg.MaterializeResult]:
-    """The body of every run: what is reported are log events, since one run may speak for several hours."""
+def execute(context: dg.AssetExecutionContext, parts: Parts) -> Iterator[dg.AssetCheckResult]:
+    """The body of every run: the planner's runs are leases, all others report.
+
+    What an hour holds is told by log events, since one run may speak for several hours; only the checks of the one
+    hour that was asked for are yielded, since Dagster misses them otherwise.
+    """
     asked = [datetime.strptime(key, HOUR_FORMAT).replace(tzinfo=UTC) for key in context.partition_keys]
+    hours = set(asked)
+    if LEASE_TAG in context.run.tags:
+        hours |= _work(context, parts, asked[-1])
+    else:
+        _recall(context, parts, asked)
+    report.report_tables(context, parts, sorted(hours))
+    report.report_checks(context, parts, sorted(hours if len(asked) > 1 else hours - set(asked)))
+    if len(asked) == 1:
+        yield from report.check_results(context, parts, asked[0])
+
+
+def _work(context: dg.AssetExecutionContext, parts: Parts, hour: datetime) -> set[datetime]:
+    """A lease; returns the hours it published batches of."""
     reported: set[datetime] = set()
 
     def report_first(cycle: CycleReport) -> None:
         """Show an hour as soon as its first batch is published; the rest at the end of the run."""
-        new = {manifest.hour for manifest in cycle.manifests} - reported
+        new = sorted({manifest.hour for manifest in cycle.manifests} - reported)
         if new:
             reported.update(new)
-            report.report_hours(context, parts, sorted(new))
+            report.report_tables(context, parts, new)
+            report.report_checks(context, parts, new)
 
-    with worker_log(read_settings()), platform.parts(pipeline, f"run {context.run_id}") as parts:
-        done = run_lease(parts, context.run_id, asked[-1], report_first)
-        hours = {manifest.hour for manifest in done.manifests} | set(asked)
-        report.report_hours(context, parts, sorted(hours))
+    done = run_lease(parts, context.run_id, hour, report_first)
     context.log.info(f"{len(done.manifests)} batches in {done.cycles} cycles, {done.seconds:.1f} s, epoch {done.epoch}")
-    yield from ()
+    return {manifest.hour for manifest in done.manifests}
 
 
-def jobs(pipelines: Sequence[Pipeline]) -> list[UnresolvedAssetJobDefinition]:
+def _recall(context: dg.AssetExecutionContext, parts: Parts, asked: Sequence[datetime]) -> None:
+    """A run that somebody asked for: each batch was judged under the versions that are declared, so it stays as it is.
+
+    What is planned and not yet published is left to the next lease, which the planner asks for by itself.
+    """
+    context.instance.add_run_tags(context.run_id, {WHAT_TAG: RECALLED})
+    left = [batch for batch in planning.open_batches(parts.ledger, parts.pipeline.stream_names) if batch.hour in asked]
+    context.log.info(
+        f"Nothing is computed again: tables hold what was published, and batches do not change once they are. "
+        f"Reported from the ledger: {', '.join(partition_of(hour) for hour in asked)}. "
+        f"Batches of these hours that are still open: {len(left)}; the planner's next lease finishes them."
+    )
+
+
+def jobs(
+    pipelines: Sequence[Pipeline], partitions: Mapping[str, dg.PartitionsDefinition]
+) -> list[UnresolvedAssetJobDefinition]:
     """One job per pipeline: everything it consists of, in one process."""
     return [
         dg.define_asset_job(
             pipeline.name,
             selection=dg.AssetSelection.assets(*_keys(pipeline)),
             executor_def=dg.in_process_executor,
-            partitions_def=hourly(pipeline),
+            partitions_def=partitions[pipeline.name],
             description=f"A lease on {pipeline.name}: executes what is planned, and goes on while data comes.",
         )
         for pipeline in pipelines

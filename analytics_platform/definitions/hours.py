@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from analytics_platform.facts import Manifest, Outcome, Verdict
+
+HOUR_FORMAT = "%Y-%m-%d-%H:%M"  # Dagster's, for hourly partitions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,11 @@ class CheckOfHour:
     batches: int
     failing: tuple[str, ...]
     values: dict[str, float]
+
+
+def partition_of(hour: datetime) -> str:
+    """An hour's partition key."""
+    return hour.astimezone(UTC).strftime(HOUR_FORMAT)
 
 
 def sum_hour(manifests: Sequence[Manifest]) -> HourOfStream:

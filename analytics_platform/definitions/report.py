@@ -1,13 +1,13 @@
 """Telling Dagster what an hour holds: materialisations and check evaluations, as events of the run."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
-from analytics_platform.definitions.hours import CheckOfHour, HourOfStream, checks_of_hour, sum_hour
+from analytics_platform.definitions.columns import table_schema
+from analytics_platform.definitions.hours import CheckOfHour, HourOfStream, checks_of_hour, partition_of, sum_hour
 from analytics_platform.facts import Outcome
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.tables import Table
@@ -18,14 +18,62 @@ from analytics_platform.product import Severity
 MOST_NAMED = 20  # failing batches named in a check's metadata; the ledger has them all
 
 
-def report_hours(context: dg.AssetExecutionContext, parts: Parts, hours: Sequence[datetime]) -> None:
-    """One materialisation per selected asset and hour, and each check's verdict on the hour so far."""
+def report_tables(context: dg.AssetExecutionContext, parts: Parts, hours: Sequence[datetime]) -> None:
+    """One materialisation per selected asset and hour."""
     for hour in hours:
         for stream in parts.pipeline.streams:
             _report_stream(context, parts, stream.name, hour)
         for model in parts.pipeline.models:
             table = parts.tables.by_name[model.name]
-            _materialised(context, [model.name], hour, {**_table_metadata(table), "dagster/row_count": table.rows()})
+            columns = table_schema(table.shape.columns, model.columns)
+            metadata = {"dagster/column_schema": columns, **_table_metadata(table), "dagster/row_count": table.rows()}
+            _materialised(context, [model.name], hour, metadata)
+
+
+def report_checks(context: dg.AssetExecutionContext, parts: Parts, hours: Sequence[datetime]) -> None:
+    """Each selected check's verdict on those hours so far, as events."""
+    for hour in hours:
+        for check in _checks(context, parts, hour):
+            key, told = _key(check), _told(check)
+            event = dg.AssetCheckEvaluation(
+                asset_key=key.asset_key, check_name=key.name, partition=partition_of(hour), **told
+            )
+            context.log_event(event)
+
+
+def check_results(context: dg.AssetExecutionContext, parts: Parts, hour: datetime) -> Iterator[dg.AssetCheckResult]:
+    """The same as results of the run's own hour."""
+    for check in _checks(context, parts, hour):
+        key = _key(check)
+        yield dg.AssetCheckResult(asset_key=key.asset_key, check_name=key.name, **_told(check))
+
+
+def _checks(context: dg.AssetExecutionContext, parts: Parts, hour: datetime) -> list[CheckOfHour]:
+    manifests = publication.manifests_of_hours(parts.ledger, parts.pipeline.stream_names, [hour])
+    return [check for check in checks_of_hour(manifests) if _key(check) in context.selected_asset_check_keys]
+
+
+def _key(check: CheckOfHour) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(dg.AssetKey(check.asset.split("/")), check.check)
+
+
+def _told(check: CheckOfHour) -> dict[str, Any]:
+    is_error = Severity(check.severity) is Severity.ERROR
+    return {
+        "passed": check.passed,
+        "severity": dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
+        "description": check.detail,
+        "metadata": {
+            "batches": check.batches,
+            "failing batches": ", ".join(check.failing[:MOST_NAMED]) or "none",
+            **{f"last batch: {name.replace('_', ' ')}": value for name, value in _measured(check).items()},
+        },
+    }
+
+
+def _measured(check: CheckOfHour) -> dict[str, float | str]:
+    """The check's values; a limit as text, for Dagster draws a curve of every number."""
+    return {name: f"{value:g}" if name.startswith("limit") else float(value) for name, value in check.values.items()}
 
 
 def _report_stream(context: dg.AssetExecutionContext, parts: Parts, stream: str, hour: datetime) -> None:
@@ -42,8 +90,6 @@ def _report_stream(context: dg.AssetExecutionContext, parts: Parts, stream: str,
             "dagster/partition_row_count": rows[layer],
         }
         _materialised(context, [stream, layer.value], hour, metadata)
-    for check in checks_of_hour(manifests):
-        _evaluated(context, check, hour)
 
 
 def _materialised(
@@ -51,34 +97,11 @@ def _materialised(
 ) -> None:
     asset = dg.AssetKey(key)
     if asset in context.selected_asset_keys:
-        context.log_event(dg.AssetMaterialization(asset, partition=_partition(hour), metadata=metadata))
-
-
-def _evaluated(context: dg.AssetExecutionContext, check: CheckOfHour, hour: datetime) -> None:
-    key = dg.AssetCheckKey(dg.AssetKey(check.asset.split("/")), check.check)
-    if key not in context.selected_asset_check_keys:
-        return
-    is_error = Severity(check.severity) is Severity.ERROR
-    context.log_event(
-        dg.AssetCheckEvaluation(
-            asset_key=key.asset_key,
-            check_name=key.name,
-            passed=check.passed,
-            severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
-            description=check.detail,
-            metadata={
-                "batches": dg.MetadataValue.int(check.batches),
-                "failing batches": dg.MetadataValue.text(", ".join(check.failing[:MOST_NAMED]) or "none"),
-                **{name: dg.MetadataValue.float(float(value)) for name, value in check.values.items()},
-            },
-            partition=_partition(hour),
-        )
-    )
+        context.log_event(dg.AssetMaterialization(asset, partition=partition_of(hour), metadata=metadata))
 
 
 def _table_metadata(table: Table) -> dict[str, Any]:
     return {
-        "dagster/column_schema": _column_schema(table.shape.columns),
         "dagster/uri": str(table.root),
         "table version": table.version,
         "files": len(table.files()),
@@ -92,16 +115,3 @@ def _hour_metadata(total: HourOfStream) -> dict[str, Any]:
         "offset gaps": total.gaps,
         **{f"rows {outcome}": count for outcome, count in total.outcomes.items()},
     }
-
-
-def _column_schema(columns: pa.Schema) -> dg.TableSchema:
-    return dg.TableSchema(
-        [
-            dg.TableColumn(c.name, str(c.type), constraints=dg.TableColumnConstraints(nullable=c.nullable))
-            for c in columns
-        ]
-    )
-
-
-def _partition(hour: datetime) -> str:
-    return hour.astimezone(UTC).strftime("%Y-%m-%d-%H:%M")

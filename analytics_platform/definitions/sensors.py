@@ -8,7 +8,8 @@ import psycopg
 from dagster import DagsterInstance, RunsFilter
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from analytics_platform.definitions.assets import LEASE_TAG, WHY_TAG, partition_of
+from analytics_platform.definitions.assets import LEASE_TAG, WHY_TAG
+from analytics_platform.definitions.hours import partition_of
 from analytics_platform.definitions.lease_request import Advice, LeaseRun, Situation, advise
 from analytics_platform.definitions.resources import KeptParts
 from analytics_platform.errors import PlatformError

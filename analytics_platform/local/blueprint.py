@@ -12,7 +12,7 @@ from analytics_platform.ingest.kafka.admin import ensure_topics
 from analytics_platform.local import broker, dagster_processes, database
 from analytics_platform.local.dagster_processes import DagsterPlace
 from analytics_platform.local.disk import clear_hold, hold_file
-from analytics_platform.local.instance import MARKER, PART, Instance
+from analytics_platform.local.instance import MARKER, PART, Instance, first_hour
 from analytics_platform.local.jars import install_jars
 from analytics_platform.local.leftovers import interrupt_workers
 from analytics_platform.local.log import raw_file
@@ -131,6 +131,7 @@ def _settle(settings: Settings, ports: Mapping[str, int], named: frozenset[str])
         "kafka_bootstrap": f"{HOST}:{ports['broker']}",
         "ledger_dsn": database.ledger_dsn(folder),
         "dagster_postgres_url": database.dagster_url(folder),
+        "since": first_hour(settings.state_dir),
     }
     return replace(settings, **{name: value for name, value in embedded.items() if name not in named})
 

@@ -14,6 +14,7 @@ from typing import IO, Any
 from analytics_platform.local.waiting import pause
 from analytics_platform.settings import instance_file
 
+FIRST_START = "first-start"
 MARKER = "AP_INSTANCE"  # in the environment of every process of an instance: its state folder
 RETRY_SECONDS = 0.05
 PART = "AP_PART"  # beside it: which part the process is
@@ -99,6 +100,15 @@ def supervisor_pid(state_dir: Path) -> int | None:
         file.seek(0)
         text = file.read().strip()
     return int(text) if text.isdigit() else None
+
+
+def first_hour(state_dir: Path) -> datetime:
+    """The hour of the instance's first start, which no batch of it can precede; the first call writes it down."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = state_dir / FIRST_START
+    if not path.exists():
+        path.write_text(datetime.now(UTC).replace(minute=0, second=0, microsecond=0).isoformat())
+    return datetime.fromisoformat(path.read_text())
 
 
 def now_text() -> str:

@@ -16,4 +16,10 @@ CHANNEL_REVENUE = Model(
     sql=Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"),
     inputs=("bids",),
     grain=Window(column="minute", size=timedelta(minutes=1)),
+    columns={
+        "minute": "The minute of event time, by its start (UTC).",
+        "channel": "Where the bids came from.",
+        "bids": "How many bids came through the channel in that minute.",
+        "revenue": "The sum of their prices, in US cents.",
+    },
 )

@@ -17,4 +17,13 @@ HIGHEST_BID = Model(
     sql=Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"),
     inputs=("bids",),
     grain=Window(column="minute", size=timedelta(minutes=1)),
+    columns={
+        "minute": "The minute of event time, by its start (UTC).",
+        "price": "The highest price bid in that minute, in US cents.",
+        "auction": "The auction that was bid for: auctions.id.",
+        "bidder": "The person who bid: persons.id.",
+        "channel": "Where the bid came from.",
+        "bid_at": "When the bid was made (UTC).",
+        "event_id": "The bid itself: event_id of bids.",
+    },
 )

@@ -2,14 +2,19 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster_shared.serdes import serialize_value
 
-from analytics_platform.definitions import build
-from analytics_platform.product import catalog_of
-from analytics_platform_tests.pipeline.orders import ORDERS, REVENUE
+from analytics_platform.definitions import build, readable_schemas
+from analytics_platform.definitions.specs import group_of
+from analytics_platform.pipeline.parts import pipeline_shapes
+from analytics_platform.product import EARLIEST, catalog_of
+from analytics_platform.products import catalog
+from analytics_platform.settings import ROOT
+from analytics_platform_tests.pipeline.orders import ORDERS, REVENUE, SCHEMAS
 
 DEFS = build(catalog_of([ORDERS, REVENUE]))
 
@@ -35,7 +40,46 @@ def test_a_model_is_downstream_of_silver_and_silver_of_the_topic():
 
 def test_every_asset_has_an_owner_a_group_kinds_and_words():
     for spec in DEFS.resolve_all_asset_specs():
-        assert spec.owners and spec.group_name == "shop" and spec.kinds and len(spec.description or "") > 20
+        assert spec.owners and spec.kinds and len(spec.description or "") > 20
+
+
+def test_a_streams_tables_are_one_group_and_the_models_another():
+    groups = {spec.key.to_user_string(): spec.group_name for spec in DEFS.resolve_all_asset_specs()}
+    assert groups.pop("revenue") == "shop"
+    assert set(groups.values()) == {"orders"}
+    assert group_of("page-views.v2") == "page_views_v2"
+
+
+def test_hours_begin_with_the_instance_or_with_the_pipeline_whichever_is_later():
+    declared = catalog_of([ORDERS, REVENUE])
+    now = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
+    for since, first in ((datetime(2026, 11, 1, 11, tzinfo=UTC), "2026-11-01-11:00"), (EARLIEST, "2026-01-01-00:00")):
+        partitions = build(declared, since).get_job_def("shop").partitions_def
+        assert partitions is not None
+        hours = partitions.get_partition_keys(current_time=now)
+        assert (hours[0], hours[-1]) == (first, "2026-11-01-12:00")
+
+
+def test_columns_are_described_by_the_schema_and_by_us():
+    specs = build(catalog_of([ORDERS, REVENUE]), schemas=SCHEMAS).resolve_all_asset_specs()
+    schemas = {spec.key.to_user_string(): spec.metadata.get("dagster/column_schema") for spec in specs}
+    columns = {name: schema.columns for name, schema in schemas.items() if schema}
+    assert [column.name for column in columns["orders/silver"]][-3:] == ["city", "amount", "at"]
+    assert all(column.description for column in columns["orders/exceptions"])
+
+
+def test_the_shipped_models_say_what_each_column_means():
+    declared = catalog()
+    schemas = readable_schemas(ROOT / "schemas", declared.streams)
+    for pipeline in declared.pipelines.values():
+        shapes = pipeline_shapes(pipeline, schemas)
+        for model in pipeline.models:
+            assert set(model.columns) == set(shapes[model.name].columns.names)
+
+
+def test_a_stream_without_readable_schemas_is_shown_all_the_same(tmp_path):
+    assert readable_schemas(tmp_path, ["orders"]) == {}
+    assert "orders/silver" in keys(build(catalog_of([ORDERS, REVENUE]), schemas={}))
 
 
 def test_a_code_server_can_serve_the_definitions():
