@@ -123,7 +123,9 @@ class Table:
 
     def vacuum(self, keep_hours: int) -> int:
         """Delete files from disk that no version of the last `keep_hours` refers to. Returns how many."""
-        return len(self._delta.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False))
+        gone = self._delta.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False)
+        self.refresh()  # a vacuum is a commit of its own
+        return len(gone)
 
     def _write(self, rows: pa.Table, content: int, *, changes_data: bool = True) -> AddAction:
         name = f"part-{content:016x}-{uuid.uuid4().hex}.parquet"
