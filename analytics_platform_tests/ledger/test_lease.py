@@ -91,3 +91,14 @@ def test_old_rows_are_expired_once_an_hour(ledger):
 def test_a_run_lives_as_long_as_it_is_connected(ledger, ledger_dsn):
     with connect(ledger_dsn, application="run abc-1"), connect(ledger_dsn, application="planner p"):
         assert leases.connected_runs(ledger) == {"abc-1"}
+
+
+def test_an_error_is_not_hidden_by_a_connection_that_broke_with_it(ledger, ledger_dsn):
+    with (
+        pytest.raises(KeyError),
+        connect(ledger_dsn, application="run r1") as own,
+        leases.taken(own, "p", "r1", HOUR),
+    ):
+        ledger.execute("select pg_terminate_backend(%s)", [own.info.backend_pid])
+        raise KeyError
+    assert not leases.is_locked(ledger, "p")

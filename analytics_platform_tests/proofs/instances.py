@@ -20,9 +20,9 @@ import psycopg
 
 MARKER, PART = "AP_INSTANCE", "AP_PART"
 COMMAND_SECONDS = 150.0
-HOLDER = """
-select substring(a.application_name from 'run (.*)') from pg_locks l join pg_stat_activity a using (pid)
- where l.locktype = 'advisory' and l.granted and a.application_name like 'run %'"""
+HOLDERS = """
+select substring(a.application_name from 'run (.*)'), l.granted from pg_locks l join pg_stat_activity a using (pid)
+ where l.locktype = 'advisory' and a.application_name like 'run %' order by l.granted desc"""
 RUN_PIDS = "select event from event_logs where run_id = %s and dagster_event_type is not null and event like %s"
 
 
@@ -95,11 +95,12 @@ class DrivenInstance:
         return found
 
     def worker(self) -> tuple[str, int]:
-        """The run that holds the lease, and its process. Raises LookupError while there is none."""
+        """The run that holds the lease, and its process. Raises LookupError while there is none, or its successor."""
         with self.ledger() as ledger, self.dagster() as dagster:
-            holder = ledger.execute(HOLDER).fetchone()
-            if holder is None:
-                raise LookupError("nobody holds the lease")
+            holders = ledger.execute(HOLDERS).fetchall()
+            if [is_granted for _, is_granted in holders] != [True]:
+                raise LookupError(f"not one run that is at work alone: {holders}")
+            holder = holders[0]
             events = dagster.execute(RUN_PIDS, [holder[0], '%"pid": %']).fetchall()
         named = {int(pid) for event in events for pid in re.findall(r'"pid": (\d+)', event[0])}
         living = sorted(named & self.processes().keys())

@@ -1,7 +1,7 @@
 """One writer per pipeline: an advisory lock held by the writer's own connection, and an epoch that it raises."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,7 +52,7 @@ def taken(connection: psycopg.Connection, name: str, run_id: str, hour: datetime
             [name, lease.epoch],
         )
     finally:
-        if not connection.closed:
+        with suppress(psycopg.OperationalError):  # a connection that is gone has let go of the lock by itself
             connection.execute(f"select pg_advisory_unlock({LOCK_KEY})".encode(), [name])
 
 
