@@ -7,10 +7,10 @@ from pathlib import Path
 
 import dagster as dg
 
-from analytics_platform.definitions.assets import jobs, pipeline_assets
+from analytics_platform.definitions.assets import jobs, pipeline_assets, topic_assets
 from analytics_platform.definitions.resources import PlatformResource
 from analytics_platform.definitions.sensors import planner_sensor
-from analytics_platform.definitions.specs import hourly, topic_spec
+from analytics_platform.definitions.specs import hourly
 from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.product import EARLIEST, Catalog
@@ -27,7 +27,7 @@ def build(
     """Everything that Dagster loads: hours from `since` on, and columns of the streams whose schemas are given."""
     pipelines = list(declared.pipelines.values())
     hours = {pipeline.name: hourly(max(pipeline.since, since)) for pipeline in pipelines}
-    topics = [topic_spec(stream) for stream in declared.streams.values()]
+    topics = [topic_assets(pipeline) for pipeline in pipelines]
     tables = [pipeline_assets(pipeline, hours[pipeline.name], schemas or {}) for pipeline in pipelines]
     leases = jobs(pipelines, hours)
     return dg.Definitions(
@@ -35,6 +35,7 @@ def build(
         jobs=leases,
         sensors=[planner_sensor(pipelines, leases)] if pipelines else [],
         resources={"platform": PlatformResource()},
+        executor=dg.in_process_executor,
     )
 
 

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from analytics_platform.definitions import report
 from analytics_platform.definitions.hours import HOUR_FORMAT, partition_of
 from analytics_platform.definitions.resources import PlatformResource
-from analytics_platform.definitions.specs import check_specs, model_spec, stream_specs, table_key
+from analytics_platform.definitions.specs import check_specs, model_spec, stream_specs, table_key, topic_key, topic_spec
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.ledger.postgres import planning
@@ -50,11 +51,30 @@ def pipeline_assets(
     return lease
 
 
+def topic_assets(pipeline: Pipeline) -> dg.AssetsDefinition:
+    """The pipeline's topics, which others write: they are observed, by each lease and on request."""
+    topics = {topic_key(stream): stream.topic for stream in pipeline.streams}
+
+    @dg.multi_observable_source_asset(
+        name=f"{pipeline.name}_topics", specs=[topic_spec(stream) for stream in pipeline.streams], can_subset=True
+    )
+    def observe(context: dg.AssetExecutionContext, platform: PlatformResource) -> Iterator[dg.ObserveResult]:
+        """Ask the broker which offsets it has."""
+        selected = {key: topic for key, topic in topics.items() if key in context.selected_asset_keys}
+        with platform.parts(pipeline, f"run {context.run_id}") as parts:
+            found = parts.reader.offsets(list(selected.values()))
+        for key, topic in selected.items():
+            kept = sum(offsets.stable_end - offsets.first for offsets in found[topic])
+            yield dg.ObserveResult(asset_key=key, metadata={"offsets kept": kept})
+
+    return observe
+
+
 def execute(context: dg.AssetExecutionContext, parts: Parts) -> Iterator[dg.AssetCheckResult]:
     """The body of every run: the planner's runs are leases, all others report.
 
-    What an hour holds is told by log events, since one run may speak for several hours; only the checks of the one
-    hour that was asked for are yielded, since Dagster misses them otherwise.
+    What an hour holds is told by log events, since one run may speak for several hours. Only the checks of a run's own
+    hour are yielded, since Dagster misses them otherwise; a backfill has a range for that, and its results no hour.
     """
     asked = [datetime.strptime(key, HOUR_FORMAT).replace(tzinfo=UTC) for key in context.partition_keys]
     hours = set(asked)
@@ -63,9 +83,10 @@ def execute(context: dg.AssetExecutionContext, parts: Parts) -> Iterator[dg.Asse
     else:
         _recall(context, parts, asked)
     report.report_tables(context, parts, sorted(hours))
-    report.report_checks(context, parts, sorted(hours if len(asked) > 1 else hours - set(asked)))
-    if len(asked) == 1:
-        yield from report.check_results(context, parts, asked[0])
+    own = {hour for hour in asked if context.run.tags.get(PARTITION_NAME_TAG) == partition_of(hour)}
+    report.report_checks(context, parts, sorted(hours - own))
+    for hour in own:
+        yield from report.check_results(context, parts, hour)
 
 
 def _work(context: dg.AssetExecutionContext, parts: Parts, hour: datetime) -> set[datetime]:

@@ -8,12 +8,13 @@ import dagster as dg
 
 from analytics_platform.definitions.columns import table_schema
 from analytics_platform.definitions.hours import CheckOfHour, HourOfStream, checks_of_hour, partition_of, sum_hour
+from analytics_platform.definitions.specs import topic_key
 from analytics_platform.facts import Outcome
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import publication
 from analytics_platform.pipeline.parts import Parts
-from analytics_platform.product import Severity
+from analytics_platform.product import Severity, Stream
 
 MOST_NAMED = 20  # failing batches named in a check's metadata; the ledger has them all
 
@@ -22,7 +23,7 @@ def report_tables(context: dg.AssetExecutionContext, parts: Parts, hours: Sequen
     """One materialisation per selected asset and hour."""
     for hour in hours:
         for stream in parts.pipeline.streams:
-            _report_stream(context, parts, stream.name, hour)
+            _report_stream(context, parts, stream, hour)
         for model in parts.pipeline.models:
             table = parts.tables.by_name[model.name]
             columns = table_schema(table.shape.columns, model.columns)
@@ -76,20 +77,23 @@ def _measured(check: CheckOfHour) -> dict[str, float | str]:
     return {name: f"{value:g}" if name.startswith("limit") else float(value) for name, value in check.values.items()}
 
 
-def _report_stream(context: dg.AssetExecutionContext, parts: Parts, stream: str, hour: datetime) -> None:
-    manifests = publication.manifests_of_hours(parts.ledger, [stream], [hour])
+def _report_stream(context: dg.AssetExecutionContext, parts: Parts, stream: Stream, hour: datetime) -> None:
+    manifests = publication.manifests_of_hours(parts.ledger, [stream.name], [hour])
     total = sum_hour(manifests)
     published = total.outcomes.get(Outcome.PUBLISHED, 0)
     rows = {Layer.BRONZE: total.rows, Layer.SILVER: published, Layer.EXCEPTIONS: total.rows - published}
     for layer in Layer:
-        table = parts.tables.of(stream, layer)
+        table = parts.tables.of(stream.name, layer)
         metadata = {
             **_table_metadata(table),
             **_hour_metadata(total),
             "dagster/row_count": table.rows(),
             "dagster/partition_row_count": rows[layer],
         }
-        _materialised(context, [stream, layer.value], hour, metadata)
+        _materialised(context, [stream.name, layer.value], hour, metadata)
+    if total.batches:
+        read = {"hour": partition_of(hour), "offsets read": total.offsets, "batches": total.batches}
+        context.log_event(dg.AssetObservation(topic_key(stream), metadata=read))
 
 
 def _materialised(

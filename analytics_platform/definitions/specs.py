@@ -38,10 +38,15 @@ def table_key(stream: str, layer: Layer) -> dg.AssetKey:
     return dg.AssetKey([stream, layer.value])
 
 
+def topic_key(stream: Stream) -> dg.AssetKey:
+    """The asset of a stream's topic."""
+    return dg.AssetKey(["topic", stream.topic])
+
+
 def topic_spec(stream: Stream) -> dg.AssetSpec:
     """The Kafka topic, as the head of the lineage."""
     return dg.AssetSpec(
-        ["topic", stream.topic],
+        topic_key(stream),
         description=f"The Kafka topic {stream.topic}, which is read and never written to.\n\n{stream.description}",
         group_name=group_of(stream.name),
         owners=[stream.owner],
@@ -62,8 +67,8 @@ def stream_specs(
     stream: Stream, partitions: dg.PartitionsDefinition, schemas: StreamSchemas | None
 ) -> list[dg.AssetSpec]:
     """Bronze, silver and exceptions of a stream; with their columns where its schemas are known."""
-    bronze, topic = table_key(stream.name, Layer.BRONZE), dg.AssetKey(["topic", stream.topic])
-    above = {Layer.BRONZE: [topic], Layer.SILVER: [bronze], Layer.EXCEPTIONS: [bronze]}
+    bronze = table_key(stream.name, Layer.BRONZE)
+    above = {Layer.BRONZE: [topic_key(stream)], Layer.SILVER: [bronze], Layer.EXCEPTIONS: [bronze]}
     columns = stream_columns(stream.name, schemas) if schemas else {}
     return [
         dg.AssetSpec(
