@@ -1,14 +1,13 @@
 """Whether an instance does its whole work again: judged from outside, by what it published since a moment."""
 
 import http.client
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import psycopg
 
-from analytics_platform_tests.proofs.instances import DrivenInstance, listens
+from analytics_platform_tests.proofs.instances import DrivenInstance, listens, pause
 
 STREAMS = ("auctions", "bids", "persons")
 POLL_SECONDS = 0.25
@@ -41,7 +40,7 @@ def await_healthy(instance: DrivenInstance, since: datetime, seconds: float, gon
         if elapsed > seconds:
             raise NotHealthyError(f"after {elapsed:.0f} s: {found}")
         missing = found
-        time.sleep(POLL_SECONDS)
+        pause(POLL_SECONDS)
 
 
 def what_is_missing(instance: DrivenInstance, since: datetime, gone: int | None = None) -> str:

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +117,12 @@ def kill(pid: int) -> None:
     """kill -9, and wait until the kernel has done it."""
     os.kill(pid, signal.SIGKILL)
     while _lives(Path(f"/proc/{pid}")):
-        time.sleep(0.01)
+        pause(0.01)
+
+
+def pause(seconds: float) -> None:
+    """Wait between two looks."""
+    threading.Event().wait(seconds)
 
 
 def listens(port: int) -> bool:

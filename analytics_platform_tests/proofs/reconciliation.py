@@ -51,7 +51,7 @@ def read_rows(root: Path, columns: Sequence[str], version: int | None = None) ->
     names = ", ".join(f'"{name}"' for name in columns)
     with duckdb.connect() as connection:
         query = f"select {names} from read_parquet($uris, union_by_name = true)"
-        return connection.execute(query, {"uris": uris}).to_arrow_table()
+        return connection.sql(query, params={"uris": uris}).to_arrow_table()
 
 
 def stream_differences(found: StreamFound, expected: Expected) -> list[str]:
