@@ -15,6 +15,7 @@ from analytics_platform.cli.status import report_status
 from analytics_platform.errors import LocalError
 from analytics_platform.local.blueprint import UpOptions
 from analytics_platform.local.instance import PartState, load_instance, supervisor_pid
+from analytics_platform.local.leftovers import find_leftovers
 from analytics_platform.local.log import last_lines, raw_file
 from analytics_platform.local.up import failing_parts, run_instance
 from analytics_platform.local.waiting import pause
@@ -53,6 +54,7 @@ def command(
         report_status(as_json=as_json)
         return
     if detach:
+        _say_leftovers(state_dir)
         _start_detached(state_dir)
         _await_healthy(state_dir)
         report_status(as_json=as_json)
@@ -61,6 +63,14 @@ def command(
         base_port=base_port, rate=rate, seed=seed, with_producer=not no_producer, with_webserver=not no_webserver
     )
     run_instance(state_dir, options, _say_json if as_json else Screen().say)
+
+
+def _say_leftovers(state_dir: Path) -> None:
+    """What the detached `ap up` will recover from: it says so too, but into a log."""
+    if leftovers := find_leftovers(state_dir):
+        parts = ", ".join(sorted({leftover.part for leftover in leftovers}))
+        facts = {"parts": parts, "processes": len(leftovers)}
+        click.echo(_sentence("instance.recovering", facts), err=True)
 
 
 def _start_detached(state_dir: Path) -> None:

@@ -55,11 +55,7 @@ class DrivenInstance:
         done = self.ap("up", "--detach", "--base-port", str(self.base_port), *arguments)
         if done.returncode:
             raise RuntimeError(f"ap up ended with {done.returncode}: {done.stdout}{done.stderr}")
-        return done.stdout + done.stderr + self._said_while_starting()
-
-    def _said_while_starting(self) -> str:
-        said = self.state_dir / "logs" / "raw" / "up.out"
-        return said.read_text(errors="replace") if said.exists() else ""
+        return done.stdout + done.stderr
 
     def record(self) -> dict[str, Any]:
         """What the instance has written down of itself."""
