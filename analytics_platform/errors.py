@@ -119,7 +119,7 @@ class OffsetsLostError(KafkaError):
         first, end = self.available
         return (
             f"{self.topic}-{self.partition}: offset {self.wanted} was planned, the log holds [{first}, {end}); "
-            "retention or an unclean election took it: restore the topic, or discard the batch with a reason"
+            "an unclean election may have cut the log: bring the lost replica back; the batch waits for it"
         )
 
 

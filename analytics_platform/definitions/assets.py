@@ -11,6 +11,7 @@ from analytics_platform.definitions import report
 from analytics_platform.definitions.hours import HOUR_FORMAT, partition_of
 from analytics_platform.definitions.resources import PlatformResource
 from analytics_platform.definitions.specs import check_specs, model_spec, stream_specs, table_key, topic_key, topic_spec
+from analytics_platform.definitions.worker_log import worker_log
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.ledger.postgres import planning
@@ -18,6 +19,7 @@ from analytics_platform.pipeline import run_lease
 from analytics_platform.pipeline.cycle import CycleReport
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Pipeline
+from analytics_platform.settings import read_settings
 
 LEASE_TAG = "platform/lease"
 WHY_TAG = "platform/why"
@@ -45,7 +47,7 @@ def pipeline_assets(
         context: dg.AssetExecutionContext, platform: PlatformResource
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         """Take the pipeline's lock, work until the lease ends, and report what each hour holds."""
-        with platform.parts(pipeline, f"run {context.run_id}") as parts:
+        with worker_log(read_settings()), platform.parts(pipeline, f"run {context.run_id}") as parts:
             yield from execute(context, parts)
 
     return lease

@@ -1,6 +1,7 @@
 """Which offsets the next batch reads, decided from a frontier and the broker's stable offsets. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from analytics_platform.facts import OffsetRange, PartitionOffsets
 
@@ -37,6 +38,20 @@ def lost_offsets(frontier: Mapping[int, int], stable: Sequence[PartitionOffsets]
         for p in sorted(stable, key=lambda p: p.partition)
         if frontier.get(p.partition, p.first) < p.first
     )
+
+
+def lost_since_planned(planned: Sequence[OffsetRange], stable: Sequence[PartitionOffsets]) -> tuple[OffsetRange, ...]:
+    """The planned offsets that the broker has deleted meanwhile: by retention, or with the topic itself."""
+    kept = {(p.topic_id, p.partition): p.first for p in stable}
+    ends = [(r, min(r.end, kept.get((r.topic_id, r.partition), r.end))) for r in planned]
+    return tuple(replace(r, end=end) for r, end in ends if end > r.start)
+
+
+def still_there(planned: Sequence[OffsetRange], lost: Sequence[OffsetRange]) -> tuple[OffsetRange, ...]:
+    """The planned offsets without the lost ones, which are the first of their partitions."""
+    ends = {(r.topic_id, r.partition): r.end for r in lost}
+    left = [replace(r, start=ends.get((r.topic_id, r.partition), r.start)) for r in planned]
+    return tuple(r for r in left if r.start < r.end)
 
 
 def _share(backlog: Mapping[int, int], rows: int) -> dict[int, int]:

@@ -17,7 +17,7 @@ OURS = {
     "event_at": "When it happened, by the declared event time (UTC).",
     "traceparent": "The producer's trace context (W3C), from the header of that name.",
     "schema_id": "The id of the schema that the value was written with.",
-    "payload_hash": "A hash over the value's fields: copies of an id with another hash are conflicts.",
+    "payload_hash": "A hash over the value's bytes: a copy of an id with another hash is a conflict.",
     "outcome": "Why silver does not hold the row: duplicate, conflict, quarantined, held or beyond_horizon.",
     "reason": "The same in detail: the rule it broke, or what could not be decoded.",
     "winner_partition": "Of a duplicate or conflict: the partition of the copy that silver holds.",

@@ -1,12 +1,12 @@
 """Judging: a landed batch's rows are decoded, given one outcome each, and written to silver and exceptions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.facts import Batch, Failpoint, Outcome
+from analytics_platform.facts import Batch, Failpoint, Outcome, StreamSchemas
 from analytics_platform.ingest.decode import decode
 from analytics_platform.lake import shapes
 from analytics_platform.lake.duckdb import failed_rules, winners
@@ -78,10 +78,16 @@ def _decoded(batch: Batch, bronze: pa.Table, parts: Parts) -> pa.Table:
     """The rows in the reader schema, with `payload_hash`, and in `reason` the first thing wrong with each."""
     stream = parts.pipeline.stream(batch.id.stream)
     topic_id = batch.ranges[0].topic_id
-    rows = decode(bronze.drop_columns(["batch"]), stream, parts.schemas[stream.name], topic_id)
+    rows = decode(bronze.drop_columns(["batch"]), stream, _pinned(batch, parts), topic_id)
     rows = rows.append_column("payload_hash", pa.array(column_hashes(bronze["value"]).view(np.int64)))
     rows = rows.add_column(0, shapes.ROW_COLUMNS[0], bronze["batch"])
     return _judged_by_rules(rows, stream, parts)
+
+
+def _pinned(batch: Batch, parts: Parts) -> StreamSchemas:
+    """The stream's schemas with the reader that the planner pinned, whichever is published now."""
+    schemas = parts.schemas[batch.id.stream]
+    return replace(schemas, reader=schemas.writers[batch.pins.reader_schema_id])
 
 
 def _judged_by_rules(rows: pa.Table, stream: Stream, parts: Parts) -> pa.Table:
@@ -97,6 +103,8 @@ def _known_ids(rows: pa.Table) -> pa.Array:
 
 def _silver_rows(rows: pa.Table, columns: pa.Schema) -> pa.Table:
     """Sorted by id, so that a lookup of an id reads few pages."""
+    for name in set(columns.names) - set(rows.column_names):  # of a later version than the one that was pinned
+        rows = rows.append_column(name, pa.nulls(rows.num_rows, columns.field(name).type))
     return rows.select(columns.names).cast(columns).sort_by("event_id").combine_chunks()
 
 

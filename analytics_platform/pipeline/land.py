@@ -1,12 +1,15 @@
 """Landing: a batch's offsets are read from Kafka once and committed to bronze; later steps read bronze."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.facts import Batch, BatchState, Failpoint
+from analytics_platform.errors import OffsetsLostError, TopicChangedError
+from analytics_platform.facts import Batch, BatchState, Failpoint, OffsetRange
+from analytics_platform.ingest.plan import lost_since_planned, still_there
 from analytics_platform.ingest.records import RECORDS_SCHEMA
 from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.fingerprint import fingerprint
@@ -56,7 +59,18 @@ def _fetch(batch: Batch, parts: Parts) -> pa.Table:
     if not batch.ranges:
         return RECORDS_SCHEMA.empty_table()
     topic = parts.pipeline.stream(batch.id.stream).topic
-    chunks = list(parts.reader.fetch(topic, batch.ranges))
+    try:
+        return _read(parts, topic, batch.ranges)
+    except (OffsetsLostError, TopicChangedError):
+        lost = lost_since_planned(batch.ranges, parts.reader.offsets([topic])[topic])
+        if not lost:
+            raise
+        planning.record_lost(parts.ledger, batch.id.stream, lost, parts.now())
+        return _read(parts, topic, still_there(batch.ranges, lost))
+
+
+def _read(parts: Parts, topic: str, ranges: Sequence[OffsetRange]) -> pa.Table:
+    chunks = list(parts.reader.fetch(topic, ranges)) if ranges else []
     return pa.concat_tables(chunks) if chunks else RECORDS_SCHEMA.empty_table()
 
 

@@ -40,9 +40,11 @@ class LockEntry:
 def parse_lock(text: str, where: str) -> list[LockEntry]:
     """All entries of the lock, in order; raises DeclarationError with the line of what is wrong."""
     content, node = _yaml(text, where)
-    entries = content.get("schemas")
-    if not isinstance(entries, list):
+    if "schemas" not in content or not isinstance(content["schemas"] or [], list):
         raise DeclarationError(where, "has no list `schemas`", "start it with `schemas:`")
+    entries = content["schemas"] or []
+    if not entries:
+        return []
     lines = next(below for key, below in node.value if key.value == "schemas").value
     parsed = [
         _entry(entry, f"{where}, line {line.start_mark.line + 1}") for entry, line in zip(entries, lines, strict=True)

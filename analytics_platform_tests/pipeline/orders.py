@@ -20,15 +20,12 @@ from analytics_platform_tests.fakes import FakeKafka, FakeRecord
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HOUR = START
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "city": {"type": "string"},
-        "amount": {"type": "integer"},
-        "at": {"type": "string", "format": "date-time"},
-    },
-    "required": ["city", "amount", "at"],
+PROPERTIES = {
+    "city": {"type": "string"},
+    "amount": {"type": "integer"},
+    "at": {"type": "string", "format": "date-time"},
 }
+SCHEMA = {"type": "object", "properties": PROPERTIES, "required": ["city", "amount", "at"]}
 ORDERS = Stream(
     name="orders",
     topic="orders-topic",

@@ -1,14 +1,22 @@
 """A lease on a real ledger and real tables: each row has one outcome, whatever was killed or how it was cut."""
 
+import json
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
-from analytics_platform.facts import Failpoint
+from analytics_platform.errors import OffsetsLostError
+from analytics_platform.facts import Failpoint, StreamSchemas
 from analytics_platform.ledger.postgres import dirty, planning, publication
+from analytics_platform.pipeline import plan_all
+from analytics_platform.pipeline.parts import Tables
 from analytics_platform_tests.pipeline.orders import (
     HOUR,
     ORDERS,
+    PROPERTIES,
+    READER,
+    SCHEMA,
     SHOP,
     KilledError,
     content,
@@ -142,6 +150,60 @@ def test_offsets_that_retention_took_are_a_known_gap(ledger_dsn, tmp_path):
         lease(parts, "second")
         assert sorted(outcomes(parts)) == [(0, 0), (0, 2)]
         assert parts.ledger.execute("select start_offset, end_offset from lost_range").fetchall() == [(1, 2)]
+
+
+def plan_only(parts):
+    """Record what is there as batches, and read nothing."""
+    plan_all(parts)
+    return planning.open_batches(parts.ledger, ["orders"])
+
+
+def test_offsets_that_retention_took_after_they_were_planned_are_gaps_with_an_alarm(ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1), order(2), order(3)], []])
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        plan_only(parts)
+        kafka.delete_before(ORDERS.topic, 0, 2)
+        (manifest,) = lease(parts).manifests
+        assert (manifest.offsets, manifest.rows, manifest.gaps) == (3, 1, 2)
+        assert sorted(outcomes(parts)) == [(0, 2)]
+        assert parts.ledger.execute("select start_offset, end_offset from lost_range").fetchall() == [(0, 2)]
+        alarms = parts.ledger.execute("select key from outbox where kind = 'offsets lost'").fetchall()
+    assert alarms == [("orders",)]
+
+
+def test_a_recreated_topic_does_not_block_its_stream(ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1), order(2)], []])
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        plan_only(parts)
+        kafka.create(ORDERS.topic, ORDERS.partitions)
+        kafka.append(ORDERS.topic, 1, [order(3)])
+        first, second = lease(parts).manifests
+        assert (first.rows, first.gaps, second.rows) == (0, 2, 1)
+        assert sorted(outcomes(parts)) == [(1, 0)]
+
+
+def test_offsets_beyond_the_end_of_the_log_wait_for_a_person(ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1), order(2)], []])
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        plan_only(parts)
+        del kafka.topics[ORDERS.topic].logs[0][1:]
+        with pytest.raises(OffsetsLostError, match="the batch waits for it"):
+            lease(parts)
+        assert len(planning.open_batches(parts.ledger, ["orders"])) == 1
+
+
+def test_a_batch_is_judged_with_the_schema_that_was_pinned_when_it_was_planned(ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1)], []])
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        plan_only(parts)
+        demanding = {**SCHEMA, "required": ["city", "amount", "at", "clerk"]}
+        demanding["properties"] = {**PROPERTIES, "clerk": {"type": "string"}}
+        newer = replace(READER, id=2, version=2, guid=UUID(int=2), text=json.dumps(demanding))
+        schemas = {"orders": StreamSchemas(stream="orders", reader=newer, writers={1: READER, 2: newer})}
+        tables = Tables.open(tmp_path / "newer", parts.pipeline, schemas)
+        lease(replace(parts, schemas=schemas, tables=tables))
+        (row,) = rows(replace(parts, tables=tables), "orders/silver").to_pylist()
+    assert (row["city"], row["clerk"]) == ("Graz", None)
 
 
 def test_offsets_without_a_record_count_as_gaps(ledger_dsn, tmp_path):

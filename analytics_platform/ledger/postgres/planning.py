@@ -22,6 +22,7 @@ ADD_BATCH = """
     from batch where stream = %(stream)s returning number, hour
 """
 ADD_ALARM = "insert into outbox (kind, key, body, created_at) values (%s, %s, %s, %s)"
+ADD_LOST = "insert into lost_range values (%s, %s, %s, %s, %s, %s) on conflict do nothing"
 ADD_RANGE = "insert into batch_range values (%s, %s, %s, %s, %s, %s)"
 READ_BATCHES = """
     select b.stream, b.number, b.hour, b.state, b.reader_schema_id,
@@ -70,13 +71,20 @@ def skip_lost(
             connection.execute("select 1 from pipeline where name = %s for update", [pipeline])
             for r in ranges:
                 _move_frontier(connection, stream, r)
-                row = [stream, r.topic_id, r.partition, r.start, r.end, now]
-                connection.execute("insert into lost_range values (%s, %s, %s, %s, %s, %s)", row)
-                note = Jsonb({"partition": r.partition, "start": r.start, "end": r.end})
-                connection.execute(ADD_ALARM, ["offsets lost", stream, note, now])
+            record_lost(connection, stream, ranges, now)
     except _LostRaceError:
         return False
     return True
+
+
+def record_lost(connection: psycopg.Connection, stream: str, ranges: Sequence[OffsetRange], now: datetime) -> None:
+    """Record offsets that nobody can read any more, with an alarm each; once, however often it is found."""
+    with connection.transaction():
+        for r in ranges:
+            row = [stream, r.topic_id, r.partition, r.start, r.end, now]
+            if connection.execute(ADD_LOST, row).rowcount:
+                note = Jsonb({"partition": r.partition, "start": r.start, "end": r.end})
+                connection.execute(ADD_ALARM, ["offsets lost", stream, note, now])
 
 
 def _move_frontier(connection: psycopg.Connection, stream: str, offsets: OffsetRange) -> None:
