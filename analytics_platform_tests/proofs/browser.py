@@ -17,6 +17,7 @@ from typing import Any
 ANSWER_SECONDS = 60.0  # of one command; a page's scripts may keep a loaded machine busy for long
 START_SECONDS = 30.0
 LOOK_SECONDS = 0.25
+STILL_SECONDS = 1.0
 INSTALL = "install it: `apt-get install chromium chromium-driver` (Debian, Ubuntu), or put both on PATH"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
@@ -68,11 +69,16 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """One tab, of `size` pixels."""
+    """One tab."""
 
     port: int
     session: str
-    size: tuple[int, int]
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Make pages, and the pictures of them, so many pixels wide and high."""
+        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
+        command = {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics}
+        self._command("goog/cdp/execute", command)
 
     def open(self, url: str) -> None:
         """Go to a page; returns when its document has loaded, which is before a single page app shows anything."""
@@ -106,15 +112,15 @@ class Browser:
             time.sleep(LOOK_SECONDS)
         raise NotShownError(f"not true after {seconds:.0f} s: {script}")
 
-    def click(self, xpath: str) -> None:
-        """Click the first element of that XPath."""
-        found = self._command("element", {"using": "xpath", "value": xpath})
-        self._command(f"element/{next(iter(found.values()))}/click", {})
-
-    def move_to(self, x: int, y: int) -> None:
-        """Rest the pointer there: nothing is hovered over by chance."""
-        move = {"type": "pointerMove", "duration": 0, "x": x, "y": y}
-        self._command("actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": [move]}]})
+    def settle(self, seconds: float = 10.0) -> None:
+        """Wait until the page is the same for two looks, or that long: what counts seconds never is."""
+        deadline, before = time.monotonic() + seconds, ""
+        while time.monotonic() < deadline:
+            now = self.run("return document.body.innerHTML")
+            if now == before:
+                return
+            before = now
+            time.sleep(STILL_SECONDS)
 
     def save_picture(self, path: Path) -> Picture:
         """Save what the tab shows as a PNG file; returns what that file holds."""
@@ -134,15 +140,11 @@ class Browser:
 
 
 @contextmanager
-def browsing(size: tuple[int, int]) -> Generator[Browser]:
+def browsing() -> Generator[Browser]:
     """A browser with an empty profile of its own; ended afterwards. Raises BrowserMissingError."""
     chromium, driver = find(BROWSERS), find(("chromedriver",))
     with tempfile.TemporaryDirectory(prefix="browser", ignore_cleanup_errors=True) as profile, driving(driver) as port:
-        opened = ask(port, "POST", "/session", wanted(chromium, Path(profile), size))
-        browser = Browser(port, opened["sessionId"], size)
-        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
-        command = {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics}
-        ask(port, "POST", f"/session/{browser.session}/goog/cdp/execute", command)
+        browser = Browser(port, ask(port, "POST", "/session", wanted(chromium, Path(profile)))["sessionId"])
         try:
             yield browser
         finally:
@@ -157,9 +159,9 @@ def find(names: Sequence[str]) -> str:
     raise BrowserMissingError(f"no {' or '.join(names)} on PATH; {INSTALL}")
 
 
-def wanted(chromium: str, profile: Path, size: tuple[int, int]) -> dict[str, Any]:
+def wanted(chromium: str, profile: Path) -> dict[str, Any]:
     """What a session is opened with."""
-    arguments = [*ARGUMENTS, f"--user-data-dir={profile}", f"--window-size={size[0]},{size[1]}"]
+    arguments = [*ARGUMENTS, f"--user-data-dir={profile}"]
     options = {"binary": chromium, "args": arguments}
     always = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
     return {"capabilities": {"alwaysMatch": always}}
