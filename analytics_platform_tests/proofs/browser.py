@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -99,7 +100,7 @@ class Browser:
             text = self.text()
             if all(word in text for word in words):
                 return text
-            time.sleep(LOOK_SECONDS)
+            pause(LOOK_SECONDS)
         missing = [word for word in words if word not in text]
         raise NotShownError(f"not on the page after {seconds:.0f} s: {missing}; it shows: {text[:2000]!r}")
 
@@ -109,7 +110,7 @@ class Browser:
         while time.monotonic() < deadline:
             if found := self.run(script, *arguments):
                 return found
-            time.sleep(LOOK_SECONDS)
+            pause(LOOK_SECONDS)
         raise NotShownError(f"not true after {seconds:.0f} s: {script}")
 
     def settle(self, seconds: float = 10.0) -> None:
@@ -120,7 +121,7 @@ class Browser:
             if now == before:
                 return
             before = now
-            time.sleep(STILL_SECONDS)
+            pause(STILL_SECONDS)
 
     def save_picture(self, path: Path) -> Picture:
         """Save what the tab shows as a PNG file; returns what that file holds."""
@@ -137,6 +138,11 @@ class Browser:
 
     def _command(self, name: str, body: dict[str, Any] | None) -> Any:
         return ask(self.port, "GET" if body is None else "POST", f"/session/{self.session}/{name}", body)
+
+
+def pause(seconds: float) -> None:
+    """Let some time pass before the next look."""
+    threading.Event().wait(seconds)
 
 
 @contextmanager
@@ -189,7 +195,7 @@ def _await_ready(port: int, process: subprocess.Popen[bytes]) -> None:
             if ask(port, "GET", "/status", None)["ready"]:
                 return
         except OSError:
-            time.sleep(LOOK_SECONDS)
+            pause(LOOK_SECONDS)
     raise BrowserError(f"chromedriver does not answer on port {port}; exit code {process.poll()}")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analytics_platform_tests.proofs.browser import Browser, NotShownError, Picture, browsing
+from analytics_platform_tests.proofs.browser import Browser, NotShownError, Picture, browsing, pause
 from analytics_platform_tests.proofs.instances import DrivenInstance
 from analytics_platform_tests.proofs.report import ROOT, Report
 
@@ -190,7 +190,7 @@ def _await_runs(port: int) -> dict[str, Any]:
         done = [run for run in runs if run["status"] == "SUCCESS"]
         if len(done) >= RUNS:
             return done[0]
-        time.sleep(1)
+        pause(1)
     raise NotShownError(f"fewer than {RUNS} runs ended well within {RUNS_SECONDS:.0f} s: {runs}")
 
 
@@ -202,7 +202,7 @@ def _await_run_of(port: int, backfill: str) -> Mapping[str, Any]:
             is_its = {"key": "dagster/backfill", "value": backfill} in run["tags"]
             if is_its and run["status"] in ("SUCCESS", "FAILURE", "CANCELED"):
                 return run
-        time.sleep(1)
+        pause(1)
     raise NotShownError(f"no run of backfill {backfill} ended within {RUNS_SECONDS:.0f} s")
 
 
