@@ -68,6 +68,8 @@ def _instances(folder: Path) -> tuple[DrivenInstance, DrivenInstance]:
     for name in ("first", "second"):
         clone = folder / name
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        compiled = [sys.executable, "-m", "compileall", "-q", str(clone / "analytics_platform")]
+        subprocess.run(compiled, check=True)  # as `make install` leaves it
         jars = ROOT / ".state" / "jars"  # fetched once for all
         found.append(DrivenInstance(clone=clone, state_dir=clone / ".state", jars=jars, base_port=4700))
     return found[0], found[1]
@@ -89,7 +91,8 @@ def _start(report: Report, first: DrivenInstance, second: DrivenInstance) -> Non
 
 def _kill_and_wait(report: Report, first: DrivenInstance, second: DrivenInstance, victim: str) -> None:
     pid = _pid_of(first, victim)
-    report.step(f"kill -9 {victim} (process {pid}; load {os.getloadavg()[0]:.1f})")
+    report.step(f"kill -9 {victim} (process {pid})")
+    report.figure(f"{victim}: load of the machine", round(os.getloadavg()[0], 1))
     since = datetime.now(UTC)
     kill(pid)
     if victim == "ap up":
