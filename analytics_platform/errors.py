@@ -15,7 +15,8 @@
     ├── LedgerError
     │   └── FencedError         a newer writer has taken over
     ├── TableError
-    │   └── StaleError          a table changed between decision and commit
+    │   ├── StaleError          a table changed between decision and commit
+    │   └── BronzeLostError     bronze does not hold what was landed
     └── LocalError              an embedded part cannot be installed or started
 
 A finding about data (a bad row, a broken contract) is a return value, never an error.
@@ -177,6 +178,20 @@ class StaleError(TableError):
 
     def __str__(self) -> str:
         return f"{self.table}: decided on version {self.decided_on}, found {self.found}; re-read and decide again"
+
+
+class BronzeLostError(TableError):
+    """Bronze does not hold what was landed: files were removed or damaged."""
+
+    def __init__(self, batch: str, landed: int, found: int) -> None:
+        super().__init__(batch, landed, found)
+        self.batch, self.landed, self.found = batch, landed, found
+
+    def __str__(self) -> str:
+        return (
+            f"batch {self.batch}: {self.landed} rows were landed, bronze holds {self.found}; "
+            "nothing of it is published: restore the table's files from a backup"
+        )
 
 
 class LocalError(PlatformError):

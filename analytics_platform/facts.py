@@ -125,6 +125,7 @@ class Batch:
     ranges: tuple[OffsetRange, ...]
     pins: Pins
     state: BatchState = BatchState.PLANNED
+    landed_rows: int | None = None
 
     @property
     def offsets(self) -> int:
@@ -164,6 +165,7 @@ class Manifest:
     versions: Mapping[str, int]
     verdicts: tuple[Verdict, ...]
     newest_event_at: Mapping[int, datetime]
+    reader_schema_id: int
     metrics: Mapping[str, float]
     libraries: Mapping[str, str]
 

@@ -40,6 +40,18 @@ def lost_offsets(frontier: Mapping[int, int], stable: Sequence[PartitionOffsets]
     )
 
 
+def shortened(frontier: Mapping[int, int], stable: Sequence[PartitionOffsets]) -> tuple[OffsetRange, ...]:
+    """The offsets that were planned and that the log does not reach any more: an unclean election cut it.
+
+    What is written there anew has old numbers and would never be read: that must not go unseen.
+    """
+    return tuple(
+        OffsetRange(topic_id=p.topic_id, partition=p.partition, start=p.stable_end, end=frontier[p.partition])
+        for p in sorted(stable, key=lambda p: p.partition)
+        if frontier.get(p.partition, 0) > p.stable_end
+    )
+
+
 def lost_since_planned(planned: Sequence[OffsetRange], stable: Sequence[PartitionOffsets]) -> tuple[OffsetRange, ...]:
     """The planned offsets that the broker has deleted meanwhile: by retention, or with the topic itself."""
     kept = {(p.topic_id, p.partition): p.first for p in stable}

@@ -40,7 +40,7 @@ def failed_rules(connection: duckdb.DuckDBPyConnection, rows: pa.Table, stream: 
     """Per row its decoding problem, else the first row rule it breaks, else null; in the order of the rows."""
     if not stream.rules:
         return rows["reason"]
-    cases = " ".join(f"when ({rule.holds}) is not true then 'rule {rule.name}'" for rule in stream.rules)
+    cases = " ".join(f"when try({rule.holds}) is not true then {_text('rule ' + rule.name)}" for rule in stream.rules)
     query = f"select case when reason is not null then reason {cases} end as reason, row_number from numbered"
     numbered = rows.append_column("row_number", pa.array(range(rows.num_rows), pa.int64()))
     connection.register("numbered", numbered)
@@ -48,7 +48,7 @@ def failed_rules(connection: duckdb.DuckDBPyConnection, rows: pa.Table, stream: 
         judged = _rows(connection, f"select reason from ({query}) order by row_number")
     except duckdb.Error as error:
         remedy = "mend the expression in its `rules`"
-        raise DeclarationError(f"stream {stream.name}", f"a row rule cannot run: {error}", remedy) from error
+        raise DeclarationError(f"stream {stream.name}", f"a row rule cannot run: {_kind(error)}", remedy) from None
     finally:
         connection.unregister("numbered")
     return judged["reason"].cast(pa.string())
@@ -68,7 +68,8 @@ def recompute(
     try:
         return _rows(connection, recompute_sql(model))
     except duckdb.Error as error:
-        raise DeclarationError(f"model {model.name}", f"its SQL cannot run: {error}", "mend its .sql file") from error
+        problem = f"its SQL cannot run: {_kind(error)}"
+        raise DeclarationError(f"model {model.name}", problem, "mend its .sql file") from None
     finally:
         connection.unregister("dirty_grains")
 
@@ -87,6 +88,8 @@ def read_files(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], colum
     if not uris:
         return columns.empty_table()
     found = _rows(connection, "select * from read_parquet($uris, union_by_name = true)", {"uris": list(uris)})
+    for name in set(columns.names) - set(found.column_names):  # younger than every one of these files
+        found = found.append_column(name, pa.nulls(found.num_rows, columns.field(name).type))
     return found.select(columns.names).cast(columns)
 
 
@@ -100,6 +103,17 @@ def _register_rows(connection: duckdb.DuckDBPyConnection, name: str, uris: Seque
     connection.execute(
         f'create or replace temp view "{name}__rows" as select * from read_parquet([{listed}], union_by_name = true)'
     )
+
+
+def _kind(error: duckdb.Error) -> str:
+    """What went wrong; in full only where the text speaks of the SQL, for other texts quote values of rows."""
+    speaks_of_sql = isinstance(error, duckdb.BinderException | duckdb.ParserException | duckdb.CatalogException)
+    return str(error) if speaks_of_sql else type(error).__name__
+
+
+def _text(value: str) -> str:
+    """A SQL text literal."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:

@@ -43,12 +43,11 @@ def row_hashes(rows: pa.Table) -> np.ndarray:
 
 def column_hashes(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     """One uint64 a value; equal values hash alike whatever the array's offsets or chunks."""
-    array = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(column, pa.ChunkedArray) and column.num_chunks == 0:
-        return NOTHING
-    hashes = _value_hashes(array)
-    if array.null_count:
-        hashes[np.asarray(pc.is_null(array))] = NULL_HASH
+    if isinstance(column, pa.ChunkedArray):
+        return np.concatenate([NOTHING, *(column_hashes(chunk) for chunk in column.chunks)])
+    hashes = _value_hashes(column)
+    if column.null_count:
+        hashes[np.asarray(pc.is_null(column))] = NULL_HASH
     return hashes
 
 

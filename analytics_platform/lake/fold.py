@@ -5,11 +5,13 @@ each row is rewritten about twice in its life, whatever the table's age.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from analytics_platform.lake.shapes import DataFile
 
 TIERS = (1 << 20, 32 << 20)  # upper bounds in bytes; a file beyond the last is left alone
 FILES_PER_FOLD = 32
+MOST_BYTES = 128 << 20  # of one fold, compressed: it is sorted in memory
 
 
 def files_to_fold(files: Sequence[DataFile], before_batch: int) -> list[DataFile]:
@@ -24,9 +26,17 @@ def files_to_fold(files: Sequence[DataFile], before_batch: int) -> list[DataFile
     for upper in TIERS:
         tier = [file for file in settled if lower <= file.size < upper]
         if len(tier) >= FILES_PER_FOLD:
-            return tier[:FILES_PER_FOLD]
+            return _oldest(tier[:FILES_PER_FOLD])
         lower = upper
     return []
+
+
+def _oldest(files: Sequence[DataFile]) -> list[DataFile]:
+    """As many of the oldest as may be held in memory at once, but at least two."""
+    sizes = accumulate(file.size for file in files)
+    return [
+        file for index, (file, total) in enumerate(zip(files, sizes, strict=True)) if index < 2 or total <= MOST_BYTES
+    ]
 
 
 def files_expired(files: Sequence[DataFile], column: str, keep_from: object) -> list[DataFile]:

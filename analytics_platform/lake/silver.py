@@ -10,9 +10,8 @@ import pyarrow.compute as pc
 
 from analytics_platform.facts import Outcome
 
-AHEAD_AT_MOST = timedelta(days=1)  # an event time further ahead of its broker's would push its successors out
 NEVER = np.iinfo(np.int64).min
-IN_THE_FUTURE = "event time more than a day ahead of the broker"
+IN_THE_FUTURE = "event time in the future"
 BEFORE_1970 = "event time before 1970"
 OUTCOMES = (
     Outcome.PUBLISHED,
@@ -31,6 +30,18 @@ WINNER_COLUMNS = pa.schema(
         pa.field("payload_hash", pa.int64()),
     ]
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLimits:
+    """`horizon`: how far a row may lie behind the newest event of its partition. `latest`: the last time that is taken.
+
+    One event from the year 2099 would push all that follow it beyond the horizon. Record timestamps cannot be asked,
+    the producer sets them too; when the batch was planned is a fact of the ledger.
+    """
+
+    horizon: timedelta
+    latest: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +72,20 @@ class Decision:
         return {outcome: count for outcome, count in zip(OUTCOMES, counts, strict=True) if count}
 
 
-def decide(rows: pa.Table, winners: pa.Table, newest_before: Mapping[int, datetime], horizon: timedelta) -> Decision:
+def decide(rows: pa.Table, winners: pa.Table, newest_before: Mapping[int, datetime], limits: TimeLimits) -> Decision:
     """Give each row its outcome.
 
     Args:
-        rows: partition, offset, event_id, event_at, broker_at, payload_hash and `reason` (null: passed its rules),
-            ordered by partition and offset.
+        rows: partition, offset, event_id, event_at, payload_hash and `reason` (null: passed its rules), ordered by
+            partition and offset.
         winners: WINNER_COLUMNS; published copies from earlier batches of ids that occur in `rows`.
         newest_before: by partition, the highest event time at earlier offsets.
-        horizon: how far behind that a row may be.
+        limits: which event times are taken.
     """
     events = _micros(rows["event_at"])
-    reason, passed = _reasons(rows, events)
+    reason, passed = _reasons(rows, events, limits.latest)
     newest, newest_after = _newest_earlier(_ints(rows["partition"]), events, passed, newest_before)
-    beyond = passed & (events < newest - _us(horizon)) & (newest != NEVER)
+    beyond = passed & (events < newest - _us(limits.horizon)) & (newest != NEVER)
     winner = _winner_rows(rows["event_id"], winners["event_id"], passed & ~beyond)
     everyone = pa.concat_tables([winners.select(TWIN), rows.select(TWIN)], promote_options="permissive")
     outcome = np.full(len(rows), CODE[Outcome.PUBLISHED], np.uint8)
@@ -85,7 +96,7 @@ def decide(rows: pa.Table, winners: pa.Table, newest_before: Mapping[int, dateti
     taken = everyone.take(pa.array(winner, mask=~lost))
     return Decision(
         outcome=outcome,
-        reason=_explain(reason, outcome, horizon),
+        reason=_explain(reason, outcome, limits.horizon),
         winner_partition=taken["partition"].combine_chunks(),
         winner_offset=taken["offset"].combine_chunks(),
         newest_event_at=newest_after,
@@ -95,10 +106,10 @@ def decide(rows: pa.Table, winners: pa.Table, newest_before: Mapping[int, dateti
 TWIN = ["partition", "offset", "payload_hash"]
 
 
-def _reasons(rows: pa.Table, events: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+def _reasons(rows: pa.Table, events: np.ndarray, latest: datetime) -> tuple[pa.Array, np.ndarray]:
     """Why a row fails on its own account, and a mask of those that do not."""
     reason = rows["reason"].combine_chunks().cast(pa.string())
-    ahead = events > _micros(rows["broker_at"]) + _us(AHEAD_AT_MOST)
+    ahead = events > _to_micros(latest)
     reason = pc.if_else(pc.and_(pc.is_null(reason), pa.array(ahead)), IN_THE_FUTURE, reason)
     reason = pc.if_else(pc.and_(pc.is_null(reason), pa.array(events < 0)), BEFORE_1970, reason)
     return reason, np.asarray(pc.is_null(reason))

@@ -121,9 +121,11 @@ class Table:
         self._commit(actions, decided_on=self.version, epoch=epoch)
         return self.version
 
-    def vacuum(self, keep_hours: int) -> int:
-        """Delete files from disk that no version of the last `keep_hours` refers to. Returns how many."""
-        gone = self._delta.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False)
+    def vacuum(self, keep_hours: int, *, keep_version: int) -> int:
+        """Delete files that neither `keep_version` nor a version of the last `keep_hours` needs; returns how many."""
+        gone = self._delta.vacuum(
+            retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False, keep_versions=[keep_version]
+        )
         self.refresh()  # a vacuum is a commit of its own
         return len(gone)
 

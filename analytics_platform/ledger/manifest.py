@@ -20,6 +20,7 @@ def to_json(manifest: Manifest) -> dict[str, Any]:
         "versions": dict(manifest.versions),
         "verdicts": [asdict(verdict) for verdict in manifest.verdicts],
         "newest_event_at": {str(p): at.isoformat() for p, at in manifest.newest_event_at.items()},
+        "reader_schema_id": manifest.reader_schema_id,
         "metrics": dict(manifest.metrics),
         "libraries": dict(manifest.libraries),
     }
@@ -40,6 +41,7 @@ def from_json(stream: str, number: int, revision: int, hour: datetime, body: Map
         versions=body["versions"],
         verdicts=tuple(Verdict(**verdict) for verdict in body["verdicts"]),
         newest_event_at={int(p): datetime.fromisoformat(at) for p, at in body["newest_event_at"].items()},
+        reader_schema_id=body["reader_schema_id"],
         metrics=body["metrics"],
         libraries=body["libraries"],
     )

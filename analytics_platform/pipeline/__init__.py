@@ -2,12 +2,12 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from analytics_platform.errors import UnreachableError
 from analytics_platform.facts import Batch, Failpoint, LeaseReport, ModelReport, PartitionOffsets, Pins
-from analytics_platform.ingest.plan import lost_offsets, plan_batch
+from analytics_platform.ingest.plan import lost_offsets, plan_batch, shortened
 from analytics_platform.ledger.postgres import dirty, planning
 from analytics_platform.ledger.postgres import lease as leases
 from analytics_platform.ledger.postgres.lease import Lease
@@ -23,16 +23,14 @@ OnCycle = Callable[[CycleReport], None]
 def run_lease(parts: Parts, run_id: str, hour: datetime, on_cycle: OnCycle = lambda _: None) -> LeaseReport:
     """Work on the pipeline until the lease's time is up, the hour ends, or nothing has come for a while."""
     started = time.monotonic()
-    deadline = parts.now() + timedelta(seconds=parts.limits.lease_seconds)
-    ends_at = min(deadline, hour + timedelta(hours=1)) if hour + timedelta(hours=1) > parts.now() else deadline
     reports: list[CycleReport] = []
     with leases.taken(parts.ledger, parts.pipeline.name, run_id, hour) as lease:
         _take_over(lease, parts)
-        for report in _cycles(lease, parts, run_id, ends_at):
+        for report in _cycles(lease, parts, _ends_at(parts, hour)):
             reports.append(report)
             on_cycle(report)
-        if parts.limits.retention and leases.claim_expiry(parts.ledger, lease, parts.now()):
-            upkeep.expire(parts, lease, parts.limits.retention)
+        if leases.claim_upkeep(parts.ledger, lease, parts.now()):
+            upkeep.clean(parts, lease)
     models: dict[str, ModelReport] = {}
     for report in reports:
         models.update(report.models)
@@ -47,6 +45,12 @@ def run_lease(parts: Parts, run_id: str, hour: datetime, on_cycle: OnCycle = lam
     )
 
 
+def _ends_at(parts: Parts, hour: datetime) -> datetime:
+    """When a lease that begins now ends: after its time, or with its hour; one for a past hour has its time."""
+    by_time, by_hour = parts.now() + timedelta(seconds=parts.limits.lease_seconds), hour + timedelta(hours=1)
+    return min(by_time, by_hour) if by_hour > parts.now() else by_time
+
+
 def plan_all(parts: Parts) -> dict[str, dict[int, int]]:
     """Record what is new on every topic as batches; returns by topic the next offset of each partition."""
     found = parts.reader.offsets([stream.topic for stream in parts.pipeline.streams])
@@ -59,6 +63,8 @@ def _plan(stream: Stream, offsets: Sequence[PartitionOffsets], parts: Parts, is_
     lost = lost_offsets(frontier, offsets)
     if lost and planning.skip_lost(parts.ledger, parts.pipeline.name, stream.name, lost, parts.now()):
         frontier = {**frontier, **{r.partition: r.end for r in lost}}
+    if short := shortened(frontier, offsets):
+        planning.alarm_shortened(parts.ledger, stream.name, short, parts.now())
     ranges = () if is_held else plan_batch(frontier, offsets, rows=stream.batch_rows)
     pins = Pins(reader_schema_id=parts.schemas[stream.name].reader.id)
     if ranges and planning.record(parts.ledger, parts.pipeline.name, stream.name, ranges, pins, parts.now()):
@@ -77,7 +83,7 @@ def has_unplanned(parts: Parts) -> bool:
     return False
 
 
-def _cycles(lease: Lease, parts: Parts, run_id: str, ends_at: datetime) -> Iterator[CycleReport]:
+def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleReport]:
     streams, models = parts.pipeline.stream_names, parts.pipeline.model_names
     last_data = time.monotonic()
     while parts.now() < ends_at:
@@ -89,7 +95,7 @@ def _cycles(lease: Lease, parts: Parts, run_id: str, ends_at: datetime) -> Itera
             last_data = time.monotonic()
             continue
         if batches or dirty.is_any(parts.ledger, models):
-            planning.assign(parts.ledger, run_id, batches)
+            planning.assign(parts.ledger, lease.run_id, batches)
             report = run_cycle(batches, lease, parts)
             last_data = time.monotonic()
             yield report
@@ -98,7 +104,15 @@ def _cycles(lease: Lease, parts: Parts, run_id: str, ends_at: datetime) -> Itera
         elif time.monotonic() - last_data > parts.limits.quiet_seconds and leases.end(parts.ledger, lease, streams):
             return
         else:
-            parts.reader.wait_for_data(positions, parts.limits.quiet_seconds)
+            _wait(positions, parts)
+
+
+def _wait(positions: Mapping[str, Mapping[int, int]], parts: Parts) -> None:
+    """Until there is something to read; while ingestion is held there always is, and it is not for us."""
+    if planning.is_on_hold(parts.ledger):
+        parts.pause(parts.limits.quiet_seconds)
+    else:
+        parts.reader.wait_for_data(positions, parts.limits.quiet_seconds)
 
 
 def _next_batches(parts: Parts) -> tuple[list[Batch], dict[str, dict[int, int]]]:

@@ -130,6 +130,7 @@ def _manifest(judged: Judged, hashes: Mapping[str, int], lease: Lease, parts: Pa
         versions={str(layer): table.version for layer, table in tables.items()},
         verdicts=_verdicts(judged, stream, now),
         newest_event_at=judged.decision.newest_event_at,
+        reader_schema_id=batch.pins.reader_schema_id,
         metrics=_metrics(judged, now),
         libraries={name: version(name) for name in LIBRARIES},
     )

@@ -1,6 +1,7 @@
 """Judging: a landed batch's rows are decoded, given one outcome each, and written to silver and exceptions."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +15,13 @@ from analytics_platform.lake.fingerprint import column_hashes
 from analytics_platform.lake.model import grains_touched
 from analytics_platform.lake.prune import files_of_batch, files_with_any
 from analytics_platform.lake.shapes import Layer
-from analytics_platform.lake.silver import Decision, decide
+from analytics_platform.lake.silver import Decision, TimeLimits, decide
 from analytics_platform.ledger.postgres import dirty, publication
 from analytics_platform.pipeline.land import Landed
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Stream
+
+AHEAD_AT_MOST = timedelta(days=1)  # of the hour that the batch was planned in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ def judge(batch: Batch, landed: Landed, parts: Parts) -> Judged:
     files = files_with_any(table.files(), "event_id", ids.to_pylist())
     earlier = winners(parts.query, table.uris(files), ids, batch.id.number)
     newest = publication.newest_event_at(parts.ledger, stream.name, batch.id.number)
-    decision = decide(rows, earlier, newest, stream.late_within)
+    decision = decide(rows, earlier, newest, _time_limits(batch, stream, parts))
     passed = decision.rows(Outcome.PUBLISHED)
     return Judged(
         batch=batch,
@@ -81,7 +84,14 @@ def _decoded(batch: Batch, bronze: pa.Table, parts: Parts) -> pa.Table:
     rows = decode(bronze.drop_columns(["batch"]), stream, _pinned(batch, parts), topic_id)
     rows = rows.append_column("payload_hash", pa.array(column_hashes(bronze["value"]).view(np.int64)))
     rows = rows.add_column(0, shapes.ROW_COLUMNS[0], bronze["batch"])
+    for field in parts.tables.of(stream.name, Layer.SILVER).shape.columns:
+        if field.name not in rows.column_names:  # of a later version than the one that was pinned
+            rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
     return _judged_by_rules(rows, stream, parts)
+
+
+def _time_limits(batch: Batch, stream: Stream, parts: Parts) -> TimeLimits:
+    return TimeLimits(horizon=parts.horizon(stream), latest=batch.hour + timedelta(hours=1) + AHEAD_AT_MOST)
 
 
 def _pinned(batch: Batch, parts: Parts) -> StreamSchemas:
@@ -103,8 +113,6 @@ def _known_ids(rows: pa.Table) -> pa.Array:
 
 def _silver_rows(rows: pa.Table, columns: pa.Schema) -> pa.Table:
     """Sorted by id, so that a lookup of an id reads few pages."""
-    for name in set(columns.names) - set(rows.column_names):  # of a later version than the one that was pinned
-        rows = rows.append_column(name, pa.nulls(rows.num_rows, columns.field(name).type))
     return rows.select(columns.names).cast(columns).sort_by("event_id").combine_chunks()
 
 

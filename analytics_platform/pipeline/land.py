@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.errors import OffsetsLostError, TopicChangedError
+from analytics_platform.errors import BronzeLostError, OffsetsLostError, TopicChangedError
 from analytics_platform.facts import Batch, BatchState, Failpoint, OffsetRange
 from analytics_platform.ingest.plan import lost_since_planned, still_there
 from analytics_platform.ingest.records import RECORDS_SCHEMA
@@ -29,15 +29,18 @@ class Landed:
 
 def land(batch: Batch, parts: Parts, epoch: int) -> Landed:
     """Read the batch from Kafka and commit it to bronze, or read it back where that has been done."""
+    bronze = parts.tables.of(batch.id.stream, Layer.BRONZE)
     if batch.state is not BatchState.PLANNED:
         return landed(batch, parts)
+    if files_of_batch(bronze.files(), batch.id.number):  # the commit was made, its note was not: Kafka is read once
+        found = landed(batch, parts)
+        planning.mark_landed(parts.ledger, batch, found.rows.num_rows)
+        return found
     records = _fetch(batch, parts)
     parts.reached(Failpoint.AFTER_FETCH)
     rows = with_batch(_ordered(records), batch.id.number)
-    bronze = parts.tables.of(batch.id.stream, Layer.BRONZE)
-    own = files_of_batch(bronze.files(), batch.id.number)
-    _, content = bronze.replace(own, [rows], decided_on=bronze.version, epoch=epoch)
-    planning.mark_landed(parts.ledger, batch)
+    _, content = bronze.replace([], [rows], decided_on=bronze.version, epoch=epoch)
+    planning.mark_landed(parts.ledger, batch, rows.num_rows)
     return Landed(rows=rows, fingerprint=content)
 
 
@@ -47,6 +50,8 @@ def landed(batch: Batch, parts: Parts) -> Landed:
     files = files_of_batch(bronze.files(), batch.id.number)
     rows = read_files(parts.query, bronze.uris(files), bronze.shape.columns)
     rows = _ordered(rows.filter(pc.equal(rows["batch"], batch.id.number)))
+    if batch.landed_rows not in (None, rows.num_rows):
+        raise BronzeLostError(str(batch.id), batch.landed_rows or 0, rows.num_rows)
     return Landed(rows=rows, fingerprint=fingerprint(hashed(rows)))
 
 

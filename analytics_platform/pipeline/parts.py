@@ -11,6 +11,7 @@ import duckdb
 import psycopg
 import pyarrow as pa
 
+from analytics_platform.errors import SettingError
 from analytics_platform.facts import Failpoint, StreamSchemas
 from analytics_platform.ingest.decode import reader_columns
 from analytics_platform.ingest.records import RecordReader
@@ -19,7 +20,9 @@ from analytics_platform.lake.duckdb import model_columns
 from analytics_platform.lake.model import shape_of
 from analytics_platform.lake.shapes import Layer, TableShape
 from analytics_platform.lake.tables import Table
-from analytics_platform.product import Pipeline
+from analytics_platform.product import Pipeline, Stream
+
+ONE_HOUR = timedelta(hours=1)  # rows expire by whole hours
 
 
 def _utc_now() -> datetime:
@@ -54,6 +57,20 @@ class Parts:
     now: Callable[[], datetime] = _utc_now
     reached: Callable[[Failpoint], None] = _nothing
     pause: Callable[[float], object] = field(default_factory=lambda: threading.Event().wait)
+
+    def horizon(self, stream: Stream) -> timedelta:
+        """How late a row may be: as declared, but never so late that the rest of its window may be gone already.
+
+        Raises SettingError when retention leaves no room for the largest window.
+        """
+        if self.limits.retention is None:
+            return stream.late_within
+        largest = max((model.grain.size for model in self.pipeline.models), default=timedelta(0))
+        room = self.limits.retention - largest - ONE_HOUR
+        if room <= timedelta(0):
+            problem = f"{self.limits.retention} is too short for windows of {largest}"
+            raise SettingError("retention_hours", problem, "keep rows at least two hours longer, or for ever (0)")
+        return min(stream.late_within, room)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Keeping tables small while a lease holds the lock: folding small files, dropping what is past its retention."""
+"""Keeping tables small while a lease holds the lock: folding small files, deleting what nobody reads."""
 
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from analytics_platform.ledger.postgres import planning, publication
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.pipeline.parts import Parts
 
-VACUUM_KEEPS_HOURS = 2  # longer than the longest reader of a published version
+CUTS_KEPT_HOURS = 2  # how far back readers may go, and longer than the longest reader
 
 
 def fold_one(parts: Parts, lease: Lease) -> str | None:
@@ -27,25 +27,34 @@ def fold_one(parts: Parts, lease: Lease) -> str | None:
     return None
 
 
-def expire(parts: Parts, lease: Lease, retention: timedelta) -> dict[str, int]:
-    """Drop files whose rows are all older than `retention`, then what is left of them on disk; files by table."""
-    keep_from = parts.now() - retention
-    dropped = {}
+def clean(parts: Parts, lease: Lease) -> None:
+    """Once an hour: drop what is past its retention, publish the tables as they are now, delete what nobody reads.
+
+    In this order: files of the cut that readers see are never deleted, and those of earlier cuts only when the cut is
+    forgotten.
+    """
+    if parts.limits.retention is not None:
+        _expire(parts, lease, parts.now() - parts.limits.retention)
+    versions = parts.tables.versions()
+    cycle = publication.Cycle(manifests=(), versions=versions, seen_marks={}, published_at=parts.now())
+    publication.publish(parts.ledger, lease, cycle)
+    publication.forget(parts.ledger, parts.pipeline.name, parts.now() - timedelta(hours=CUTS_KEPT_HOURS))
+    for name, table in parts.tables.by_name.items():
+        table.vacuum(CUTS_KEPT_HOURS, keep_version=versions[name])
+
+
+def _expire(parts: Parts, lease: Lease, keep_from: datetime) -> None:
+    """Drop files whose rows are all older; a batch that is still open keeps its rows, whatever its age."""
     for stream in parts.pipeline.streams:
-        first_kept = planning.first_of_hour(parts.ledger, stream.name, keep_from)
+        old = planning.first_of_hour(parts.ledger, stream.name, keep_from)
+        first_kept = min(old, planning.first_unpublished(parts.ledger, stream.name))
         for layer in Layer:
-            table = parts.tables.of(stream.name, layer)
-            dropped[table.shape.name] = _drop(table, "batch", first_kept, lease)
+            _drop(parts.tables.of(stream.name, layer), "batch", first_kept, lease)
     for model in parts.pipeline.models:
-        table = parts.tables.by_name[model.name]
-        dropped[table.shape.name] = _drop(table, model.grain.column, keep_from, lease)
-    publication.forget(parts.ledger, parts.pipeline.name, keep_from)
-    return dropped
+        _drop(parts.tables.by_name[model.name], model.grain.column, keep_from - model.grain.size, lease)
 
 
-def _drop(table: Table, column: str, keep_from: datetime | int, lease: Lease) -> int:
+def _drop(table: Table, column: str, keep_from: datetime | int, lease: Lease) -> None:
     expired = files_expired(table.files(), column, keep_from)
     if expired:
         table.drop(expired, epoch=lease.epoch)
-    table.vacuum(VACUUM_KEEPS_HOURS)
-    return len(expired)

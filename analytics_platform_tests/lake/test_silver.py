@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from analytics_platform.facts import Outcome
 from analytics_platform.lake.shapes import INSTANT
-from analytics_platform.lake.silver import WINNER_COLUMNS, decide
+from analytics_platform.lake.silver import WINNER_COLUMNS, TimeLimits, decide
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 HORIZON = timedelta(minutes=10)
+LIMITS = TimeLimits(horizon=HORIZON, latest=START + timedelta(days=2))
 COLUMNS = pa.schema(
     [
         ("partition", pa.int32()),
         ("offset", pa.int64()),
         ("event_id", pa.string()),
         ("event_at", INSTANT),
-        ("broker_at", INSTANT),
         ("payload_hash", pa.int64()),
         ("reason", pa.string()),
     ]
@@ -44,7 +44,6 @@ def log_of(events):
                 "offset": ends[partition],
                 "event_id": f"e{number}",
                 "event_at": at,
-                "broker_at": START + timedelta(hours=1),
                 "payload_hash": payload,
                 "reason": reason,
             }
@@ -64,7 +63,7 @@ def outcomes_when_cut(rows, cuts):
     for start, end in zip([0, *cuts], [*cuts, len(rows)], strict=True):
         batch = table(rows[start:end])
         winners = pa.Table.from_pylist(published, schema=WINNER_COLUMNS)
-        decision = decide(batch, winners, newest, HORIZON)
+        decision = decide(batch, winners, newest, LIMITS)
         newest = decision.newest_event_at
         for row, outcome in zip(batch.to_pylist(), decision.outcome_names().to_pylist(), strict=True):
             found[row["partition"], row["offset"]] = outcome
@@ -103,18 +102,18 @@ def test_outcomes_equal_the_plain_rule_whatever_the_cut(events, data):
 
 def test_a_loser_names_its_winner():
     rows = log_of([(0, 0, 0, None), (2, 0, 0, None), (0, 1, 0, None), (0, 1, 1, None)])
-    decision = decide(table(rows), WINNER_COLUMNS.empty_table(), {}, HORIZON)
+    decision = decide(table(rows), WINNER_COLUMNS.empty_table(), {}, LIMITS)
     assert decision.winner_offset.to_pylist() == [None, None, 0, 0]
     assert decision.counts() == {Outcome.PUBLISHED: 2, Outcome.DUPLICATE: 1, Outcome.CONFLICT: 1}
 
 
 def test_an_event_time_far_in_the_future_is_refused_and_pushes_nobody_out():
     rows = log_of([(0, 0, 0, None), (2, 60 * 24 * 3, 0, None), (4, 1, 0, None)])
-    decision = decide(table(rows), WINNER_COLUMNS.empty_table(), {}, HORIZON)
+    decision = decide(table(rows), WINNER_COLUMNS.empty_table(), {}, LIMITS)
     assert decision.outcome_names().to_pylist() == [Outcome.PUBLISHED, Outcome.QUARANTINED, Outcome.PUBLISHED]
-    assert decision.reason.to_pylist()[1] == "event time more than a day ahead of the broker"
+    assert decision.reason.to_pylist()[1] == "event time in the future"
 
 
 def test_no_rows_have_no_outcomes():
-    decision = decide(table([]), WINNER_COLUMNS.empty_table(), {0: START}, HORIZON)
+    decision = decide(table([]), WINNER_COLUMNS.empty_table(), {0: START}, LIMITS)
     assert decision.counts() == {} and decision.newest_event_at == {0: START}

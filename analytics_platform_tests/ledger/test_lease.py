@@ -81,11 +81,11 @@ def test_a_lease_does_not_end_while_a_batch_is_open(ledger):
         assert leases.end(ledger, lease, ["s"])
 
 
-def test_old_rows_are_expired_once_an_hour(ledger):
+def test_tables_are_cleaned_once_an_hour(ledger):
     with leases.taken(ledger, "p", "r1", HOUR) as lease:
-        assert leases.claim_expiry(ledger, lease, HOUR)
-        assert not leases.claim_expiry(ledger, lease, HOUR.replace(minute=59))
-        assert leases.claim_expiry(ledger, lease, HOUR.replace(hour=14))
+        assert leases.claim_upkeep(ledger, lease, HOUR)
+        assert not leases.claim_upkeep(ledger, lease, HOUR.replace(minute=59))
+        assert leases.claim_upkeep(ledger, lease, HOUR.replace(hour=14))
 
 
 def test_a_run_lives_as_long_as_it_is_connected(ledger, ledger_dsn):

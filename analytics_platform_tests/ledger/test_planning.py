@@ -89,8 +89,8 @@ def test_lost_offsets_are_skipped_in_the_open(ledger):
 def test_a_landed_batch_stays_open_and_says_so(ledger):
     batch = planning.record(ledger, "p", "s", ranges((0, 5)), PINS, NOW)
     assert batch is not None
-    planning.mark_landed(ledger, batch)
-    assert [b.state for b in planning.open_batches(ledger, ["s"])] == [BatchState.LANDED]
+    planning.mark_landed(ledger, batch, 5)
+    assert [(b.state, b.landed_rows) for b in planning.open_batches(ledger, ["s"])] == [(BatchState.LANDED, 5)]
 
 
 def test_one_cycle_takes_the_first_open_batch_of_each_stream(ledger):

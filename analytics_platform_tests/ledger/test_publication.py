@@ -39,6 +39,7 @@ def manifest(number=1, revision=1, passed=True):
         versions={"silver": 3},
         verdicts=(Verdict(asset="s/silver", check="reconciled", passed=passed, severity="error", detail="d"),),
         newest_event_at={0: HOUR + timedelta(microseconds=number)},
+        reader_schema_id=1,
         metrics={"age_seconds": 0.25},
         libraries={"duckdb": "2"},
     )

@@ -28,6 +28,7 @@ def manifest(number: int, rows: int, silver: int, gaps: int = 0) -> Manifest:
         versions={},
         verdicts=(),
         newest_event_at={},
+        reader_schema_id=1,
         metrics={},
         libraries={},
     )

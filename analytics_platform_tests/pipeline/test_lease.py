@@ -2,22 +2,27 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from analytics_platform.errors import OffsetsLostError
+from analytics_platform.errors import BronzeLostError, OffsetsLostError
 from analytics_platform.facts import Failpoint, StreamSchemas
 from analytics_platform.ledger.postgres import dirty, planning, publication
-from analytics_platform.pipeline import plan_all
+from analytics_platform.ledger.postgres.lease import taken
+from analytics_platform.pipeline import plan_all, upkeep
 from analytics_platform.pipeline.parts import Tables
+from analytics_platform.product import Rule
 from analytics_platform_tests.pipeline.orders import (
     HOUR,
     ORDERS,
     PROPERTIES,
     READER,
+    REVENUE,
     SCHEMA,
     SHOP,
+    START,
     KilledError,
     content,
     kafka_with,
@@ -180,6 +185,80 @@ def test_a_recreated_topic_does_not_block_its_stream(ledger_dsn, tmp_path):
         first, second = lease(parts).manifests
         assert (first.rows, first.gaps, second.rows) == (0, 2, 1)
         assert sorted(outcomes(parts)) == [(1, 0)]
+
+
+def test_a_log_that_was_cut_below_the_frontier_leaves_an_alarm(ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1), order(2)], []])
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        lease(parts)
+        del kafka.topics[ORDERS.topic].logs[0][1:]
+        lease(parts, "second")
+        lease(parts, "third")
+        alarms = parts.ledger.execute("select body from outbox where kind = 'log shortened'").fetchall()
+    assert alarms == [({"partition": 0, "log_end": 1, "planned_to": 2},)]
+
+
+@pytest.mark.parametrize("trouble", ["retention", "recreated"])
+def test_what_is_landed_is_never_read_again(ledger_dsn, tmp_path, trouble):
+    kafka = kafka_with([[order(1), order(2), order(3)], []])
+    with pytest.raises(KilledError), opened(ledger_dsn, tmp_path, kafka, kill_at(Failpoint.AFTER_COMMIT, 1)) as parts:
+        lease(parts)
+    if trouble == "retention":
+        kafka.delete_before(ORDERS.topic, 0, 3)
+    else:
+        kafka.create(ORDERS.topic, ORDERS.partitions)
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        lease(parts, "second")
+        assert sorted(outcomes(parts)) == [(0, 0), (0, 1), (0, 2)]
+        assert parts.ledger.execute("select count(*) from lost_range").fetchone() == (0,)
+
+
+def test_rows_that_vanish_from_bronze_are_not_published_as_gaps(ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1), order(2)], []])
+    with pytest.raises(KilledError), opened(ledger_dsn, tmp_path, kafka, kill_at(Failpoint.AFTER_DIRTY, 1)) as parts:
+        lease(parts)
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        bronze = parts.tables.by_name["orders/bronze"]
+        bronze.drop(bronze.files(), epoch=99)
+        parts.ledger.execute("update pipeline set epoch = 99")
+        with pytest.raises(BronzeLostError, match="2 rows were landed, bronze holds 0"):
+            lease(parts, "second")
+        assert publication.published_versions(parts.ledger, "shop") == {}
+
+
+def test_a_model_that_keeps_none_of_its_rows_has_none(ledger_dsn, tmp_path):
+    picky = replace(REVENUE, sql=REVENUE.sql.replace("group by", "where amount > 1000 group by"))
+    with opened(ledger_dsn, tmp_path, kafka_with([[order(1)], []]), pipeline=replace(SHOP, models=(picky,))) as parts:
+        lease(parts)
+        assert rows(parts, "revenue").num_rows == 0
+
+
+def test_a_row_that_makes_a_rule_fail_is_quarantined_and_its_value_told_to_nobody(ledger_dsn, tmp_path):
+    strict = replace(ORDERS, rules=(Rule(name="isn't text", holds="city::int > 0"),))
+    pipeline = replace(SHOP, streams=(strict,))
+    with opened(ledger_dsn, tmp_path, kafka_with([[order(1, city="7"), order(2)], []]), pipeline=pipeline) as parts:
+        lease(parts)
+        (refused,) = rows(parts, "orders/exceptions").to_pylist()
+    assert (refused["offset"], refused["reason"]) == (1, "rule isn't text")
+
+
+def test_upkeep_leaves_the_published_cut_and_open_batches_alone(ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1)], []])
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        lease(parts)
+    with pytest.raises(KilledError), opened(ledger_dsn, tmp_path, kafka, kill_at(Failpoint.AFTER_DIRTY, 1)) as parts:
+        kafka.append(ORDERS.topic, 0, [order(2)])
+        lease(parts, "killed")
+    later = START.replace(year=2030)
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        aged = replace(parts, now=lambda: later, limits=replace(parts.limits, retention=timedelta(days=30)))
+        with taken(aged.ledger, "shop", "upkeep", later) as held:
+            for table in aged.tables.by_name.values():
+                table.refresh()
+            upkeep.clean(aged, held)
+        assert [r["batch"] for r in rows(parts, "orders/bronze").to_pylist()] == [2]
+        lease(parts, "last")
+        assert [r["batch"] for r in rows(parts, "orders/silver").to_pylist()] == [2]
 
 
 def test_offsets_beyond_the_end_of_the_log_wait_for_a_person(ledger_dsn, tmp_path):

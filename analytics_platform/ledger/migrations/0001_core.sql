@@ -7,7 +7,7 @@ create table pipeline (
     hour       timestamptz,
     lease_open boolean not null default false,
     clean_end  boolean not null default true,   -- false while a writer works: a successor that finds it fences first
-    expired_at timestamptz                      -- when rows past their retention were last dropped
+    cleaned_at timestamptz                      -- when its tables were last cleaned
 );
 
 create table frontier (                         -- the next offset that nobody has planned
@@ -25,6 +25,7 @@ create table batch (
     state            text not null,
     reader_schema_id integer not null,
     planned_at       timestamptz not null,
+    landed_rows      bigint,                    -- what bronze must hold from then on
     primary key (stream, number)
 );
 create index batch_open on batch (stream, number) where state in ('planned', 'landed', 'judged');

@@ -84,11 +84,11 @@ def require_epoch(connection: psycopg.Connection, lease: Lease) -> None:
         raise FencedError(f"pipeline {lease.pipeline}", lease.epoch, found)
 
 
-def claim_expiry(connection: psycopg.Connection, lease: Lease, now: datetime) -> bool:
-    """Whether it is an hour since old rows were dropped; if so, the caller is the one to do it."""
+def claim_upkeep(connection: psycopg.Connection, lease: Lease, now: datetime) -> bool:
+    """Whether it is an hour since the tables were cleaned; if so, the caller is the one to do it."""
     claimed = connection.execute(
-        "update pipeline set expired_at = %s where name = %s and epoch = %s"
-        " and coalesce(expired_at, '-infinity') < %s::timestamptz - interval '1 hour'",
+        "update pipeline set cleaned_at = %s where name = %s and epoch = %s"
+        " and coalesce(cleaned_at, '-infinity') < %s::timestamptz - interval '1 hour'",
         [now, lease.pipeline, lease.epoch, now],
     )
     return claimed.rowcount == 1

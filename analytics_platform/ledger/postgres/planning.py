@@ -22,10 +22,14 @@ ADD_BATCH = """
     from batch where stream = %(stream)s returning number, hour
 """
 ADD_ALARM = "insert into outbox (kind, key, body, created_at) values (%s, %s, %s, %s)"
+ADD_ALARM_ONCE = """
+    insert into outbox (kind, key, body, created_at) select %(kind)s, %(key)s, %(body)s, %(now)s
+    where not exists (select 1 from outbox where kind = %(kind)s and key = %(key)s and body = %(body)s)
+"""
 ADD_LOST = "insert into lost_range values (%s, %s, %s, %s, %s, %s) on conflict do nothing"
 ADD_RANGE = "insert into batch_range values (%s, %s, %s, %s, %s, %s)"
 READ_BATCHES = """
-    select b.stream, b.number, b.hour, b.state, b.reader_schema_id,
+    select b.stream, b.number, b.hour, b.state, b.reader_schema_id, b.landed_rows,
            coalesce(json_agg(json_build_array(r.topic_id, r.partition, r.start_offset, r.end_offset)
                     order by r.topic_id, r.partition) filter (where r.stream is not null), '[]')
     from batch b left join batch_range r using (stream, number)
@@ -87,6 +91,13 @@ def record_lost(connection: psycopg.Connection, stream: str, ranges: Sequence[Of
                 connection.execute(ADD_ALARM, ["offsets lost", stream, note, now])
 
 
+def alarm_shortened(connection: psycopg.Connection, stream: str, ranges: Sequence[OffsetRange], now: datetime) -> None:
+    """Leave an alarm for a log that ends before what was planned of it; one per partition and end."""
+    for r in ranges:
+        note = Jsonb({"partition": r.partition, "log_end": r.start, "planned_to": r.end})
+        connection.execute(ADD_ALARM_ONCE, {"kind": "log shortened", "key": stream, "body": note, "now": now})
+
+
 def _move_frontier(connection: psycopg.Connection, stream: str, offsets: OffsetRange) -> None:
     moved = connection.execute(
         MOVE_FRONTIER,
@@ -140,11 +151,11 @@ def assign(connection: psycopg.Connection, run_id: str, batches: Sequence[Batch]
         )
 
 
-def mark_landed(connection: psycopg.Connection, batch: Batch) -> None:
+def mark_landed(connection: psycopg.Connection, batch: Batch, rows: int) -> None:
     """Record that bronze holds the batch: from here on Kafka is not read again for it."""
     connection.execute(
-        "update batch set state = 'landed' where stream = %s and number = %s and state = 'planned'",
-        [batch.id.stream, batch.id.number],
+        "update batch set state = 'landed', landed_rows = %s where stream = %s and number = %s and state = 'planned'",
+        [rows, batch.id.stream, batch.id.number],
     )
 
 
@@ -168,13 +179,14 @@ def _batches(connection: psycopg.Connection, query: str, parameters: Sequence[ob
 
 
 def _batch(row: tuple) -> Batch:
-    stream, number, hour, state, schema, ranges = row
+    stream, number, hour, state, schema, landed_rows, ranges = row
     return Batch(
         id=BatchId(stream=stream, number=number),
         hour=hour,
         ranges=tuple(OffsetRange(topic_id=UUID(t), partition=p, start=s, end=e) for t, p, s, e in ranges),
         pins=Pins(reader_schema_id=schema),
         state=BatchState(state),
+        landed_rows=landed_rows,
     )
 
 
