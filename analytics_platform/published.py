@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+from pyarrow.dataset import dataset
 
 from analytics_platform.errors import DeclarationError, PlatformError
 from analytics_platform.lake.duckdb import connect as connect_duckdb
@@ -15,6 +18,8 @@ from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
 from analytics_platform.products import catalog
 from analytics_platform.settings import Settings, read_settings
+
+READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}  # SHOW, DESCRIBE, WITH and FROM parse as SELECT
 
 
 class QueryError(PlatformError):
@@ -46,7 +51,7 @@ def read_table(settings: Settings, declared: Catalog, name: str, at: datetime | 
     if table not in versions:
         raise QueryError(f"no published table is called {name}", sorted(versions))
     connection = connect_duckdb()
-    _create_view(connection, "rows", settings.table_dir / table, versions[table])
+    connection.register("rows", _rows(settings, table, versions))
     return connection.table("rows")
 
 
@@ -54,18 +59,19 @@ def sql(settings: Settings, declared: Catalog, query: str, at: datetime | None =
     """The answer to a query over the published cut.
 
     Tables are named `bids` (silver), `bids.bronze`, `bids.exceptions`, and by model. The query can read these and
-    nothing else of this machine.
+    nothing else of this machine: Arrow hands DuckDB the rows, and DuckDB may open no file at all, since a path that
+    it may read is one that `COPY` may write, even within a WITH.
     """
     versions = cut(settings, declared, at)
     connection = connect_duckdb()
-    for table, version in versions.items():
-        _create_named_views(connection, table, settings.table_dir / table, version)
-    folder = str(settings.table_dir.resolve()).replace("'", "''")
-    connection.execute(f"set allowed_directories = ['{folder}']")
+    for table in versions:
+        connection.register(table, _rows(settings, table, versions))
+        _create_named_views(connection, table)
     connection.execute("set enable_external_access = false; set lock_configuration = true")
     try:
+        _require_one_reading_statement(connection, query, sorted(versions))
         answer: pa.Table = connection.sql(query).to_arrow_table()
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError) as error:  # OSError: a file vanished while it was read
         raise QueryError(str(error).strip(), sorted(versions)) from error
     return answer
 
@@ -79,28 +85,46 @@ def cut(settings: Settings, declared: Catalog, at: datetime | None = None) -> Ma
     return {table: version for versions in found for table, version in versions.items()}
 
 
-def _create_named_views(connection: duckdb.DuckDBPyConnection, table: str, path: Path, version: int) -> None:
+def _require_one_reading_statement(connection: duckdb.DuckDBPyConnection, query: str, known: list[str]) -> None:
+    statements = connection.extract_statements(query)
+    if len(statements) != 1:
+        raise QueryError(f"one statement is needed, the query has {len(statements)}", known)
+    kind = statements[0].type
+    if kind is duckdb.StatementType.MULTI:
+        raise QueryError("a PIVOT needs its values listed: PIVOT … ON column IN (…)", known)
+    if kind not in READING:
+        raise QueryError(f"published tables are only read: {kind.name} is refused, ask by SELECT or EXPLAIN", known)
+
+
+def _create_named_views(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     stream, _, layer = table.partition("/")
     if not layer:
-        _create_view(connection, _quoted(table), path, version)
-        return
+        return  # a model is registered by the name that queries use
     connection.execute(f"create schema if not exists {_quoted(stream)}")
-    _create_view(connection, f"{_quoted(stream)}.{_quoted(layer)}", path, version)
+    connection.execute(f"create view {_quoted(stream)}.{_quoted(layer)} as select * from {_quoted(table)}")
     if layer == "silver":
-        _create_view(connection, f"main.{_quoted(stream)}", path, version)
+        connection.execute(f"create view main.{_quoted(stream)} as select * from {_quoted(table)}")
 
 
-def _create_view(connection: duckdb.DuckDBPyConnection, name: str, path: Path, version: int) -> None:
-    delta = DeltaTable(str(path), version=version)
-    uris = delta.file_uris()
-    if uris:
-        listed = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
-        connection.execute(f"create view {name} as select * from read_parquet([{listed}], union_by_name = true)")
-        return
-    columns = pa.schema(delta.schema().to_arrow())
-    connection.register("no_rows", columns.empty_table())
-    connection.execute(f"create table {name} as select * from no_rows")
-    connection.unregister("no_rows")
+def _rows(settings: Settings, table: str, versions: Mapping[str, int]) -> Any:
+    """The rows of a table at its version, as something that DuckDB registers; nothing is read yet."""
+    try:
+        delta = DeltaTable(str(settings.table_dir / table), version=versions[table])
+        uris, columns = delta.file_uris(), pa.schema(delta.schema().to_arrow())
+    except DeltaError as error:
+        raise _no_longer_kept(settings, table, versions) from error
+    if not all(Path(uri).exists() for uri in uris):
+        raise _no_longer_kept(settings, table, versions)
+    return dataset(uris, schema=columns, format="parquet") if uris else columns.empty_table()
+
+
+def _no_longer_kept(settings: Settings, table: str, versions: Mapping[str, int]) -> QueryError:
+    rows = f"{settings.retention_hours} h" if settings.retention_hours else "for ever"
+    problem = (
+        f"the files of {table} at version {versions[table]} are no longer kept (rows are kept {rows} by "
+        "AP_RETENTION_HOURS, replaced files much shorter); ask for a later cut, or again"
+    )
+    return QueryError(problem, sorted(versions))
 
 
 def _quoted(name: str) -> str:

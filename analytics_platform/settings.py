@@ -2,11 +2,16 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from analytics_platform.errors import SettingError
 from analytics_platform.product import EARLIEST
@@ -14,6 +19,9 @@ from analytics_platform.product import EARLIEST
 PREFIX = "AP_"
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = {"secret": True}
+DRIVER_SCHEME = re.compile(r"^(postgres(?:ql)?)\+\w+://")
+HIDDEN = "***"
+HIDDEN_PARTS = ("password", "sslpassword", "oauth_client_secret")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +33,10 @@ class Settings:
     schema_dir: Path = field(metadata={"about": "the folder of schemas/"})
     jar_dir: Path = field(metadata={"about": "where the embedded broker's jars are kept"})
     kafka_bootstrap: str = field(metadata={"about": "host:port of a broker"})
-    ledger_dsn: str = field(metadata={"about": "Postgres of the ledger, as a libpq URL", **SECRET})
-    dagster_postgres_url: str = field(metadata={"about": "Postgres of Dagster, postgresql+psycopg2://…", **SECRET})
+    ledger_dsn: str = field(repr=False, metadata={"about": "Postgres of the ledger, as a libpq URL", **SECRET})
+    dagster_postgres_url: str = field(
+        repr=False, metadata={"about": "Postgres of Dagster, postgresql+psycopg2://…", **SECRET}
+    )
     lease_seconds: float = field(metadata={"about": "how long a run keeps its lease"})
     quiet_seconds: float = field(metadata={"about": "silence after which a run ends early"})
     cycle_seconds: float = field(metadata={"about": "least time between two cycles of a lease"})
@@ -140,8 +150,45 @@ def _instant(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _mask(url: str) -> str:
-    """Hide the password of a URL: postgresql://user:***@host/db."""
-    head, separator, tail = url.rpartition("@")
-    scheme, _, credentials = head.partition("://")
-    return f"{scheme}://{credentials.partition(':')[0]}:***@{tail}" if separator else url
+def connection_parts(dsn: str) -> dict[str, str] | None:
+    """The parts of a libpq string or URL; None where it is malformed, or a piece of the password may pass for a host.
+
+    No error is raised or chained here: libpq quotes what it cannot parse, passwords included.
+    """
+    try:
+        parts = {name: str(value) for name, value in conninfo_to_dict(DRIVER_SCHEME.sub(r"\1://", dsn)).items()}
+    except ProgrammingError:
+        return None
+    _, is_url, tail = dsn.partition("://")
+    authority, _, rest = tail.partition("/")
+    if is_url and (tail.count("@") > 1 or (rest.count("@") and "@" not in authority)):
+        return None  # an unescaped @ or / in the password: libpq then takes a piece of it for a host, port or database
+    if not parts.get("port", "").replace(",", "").isdigit() and "port" in parts:
+        return None
+    host, database = parts.get("host", ""), parts.get("dbname", "")
+    is_plain = host.startswith("/") or not set(host) & set("@/")
+    return parts if is_plain and not set(database) & set("@/=") else None
+
+
+def _mask(dsn: str) -> str:
+    """Hide the passwords of a connection string: postgresql://user:***@host/db; all of it when not understood."""
+    parts = connection_parts(dsn)
+    if parts is None:
+        return HIDDEN
+    shown = {name: HIDDEN if name in HIDDEN_PARTS else value for name, value in parts.items()}
+    if shown == parts:
+        return dsn
+    scheme, is_url, _ = dsn.partition("://")
+    return _url(scheme, shown) if is_url and scheme.startswith("postgres") else make_conninfo("", **shown)
+
+
+def _url(scheme: str, parts: dict[str, str]) -> str:
+    rest = dict(parts)
+    user, password, host = (rest.pop(name, "") for name in ("user", "password", "host"))
+    port, database = rest.pop("port", ""), rest.pop("dbname", "")
+    if host.startswith("/") or "," in host:  # a socket's folder, or several hosts: only a parameter can say it
+        rest, host, port = {"host": host, **({"port": port} if port else {}), **rest}, "", ""
+    credentials = quote(user) + (f":{password}" if password else "")
+    place = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+    parameters = urlencode(rest, safe="/*,")
+    return f"{scheme}://{credentials}{'@' if credentials else ''}{place}/{database}{'?' if rest else ''}{parameters}"

@@ -86,11 +86,67 @@ def test_what_is_committed_but_not_published_is_not_read(shop, ledger_dsn, tmp_p
         "copy (select 1) to '/tmp/written-by-a-reader.csv'",
         "attach '/tmp/written-by-a-reader.db'",
         "set enable_external_access = true",
+        "pragma database_list",
+        "select 1; select 2",
+        "",
+        "  -- nothing but a comment",
+        "pivot orders on amount",
     ],
 )
 def test_a_query_reaches_nothing_but_the_published_tables(shop, query):
     with pytest.raises(QueryError):
         sql(shop[0], CATALOG, query)
+
+
+WRITING = [
+    "copy (select 1) to '{target}'",
+    "copy (select 1) to '{target}' (use_tmp_file false)",
+    "explain analyze copy (select 1) to '{target}' (use_tmp_file false)",
+    "with written as (copy (select 1) to '{target}' (use_tmp_file false)) select 1",
+]
+
+
+@pytest.mark.parametrize("query", WRITING)
+def test_a_query_cannot_write_into_a_published_table(shop, query):
+    settings, _, _ = shop
+    table = settings.table_dir / "orders/silver"
+    before = {path: path.read_bytes() for path in table.rglob("*") if path.is_file()}
+    for target in [table / "_delta_log/00000000000000000099.json", *table.glob("*.parquet")]:
+        with pytest.raises(QueryError):
+            sql(settings, CATALOG, query.format(target=target))
+    assert {path: path.read_bytes() for path in table.rglob("*") if path.is_file()} == before
+    assert sql(settings, CATALOG, "select count(*)::int as n from orders").to_pylist() == [{"n": 2}]
+
+
+@pytest.mark.parametrize("query", ["from read_parquet('{}/**')", "from glob('{}/**')", "from read_text('{}/**')"])
+def test_a_query_cannot_read_the_files_of_a_table(shop, query):
+    settings, _, _ = shop
+    with pytest.raises(QueryError, match="disabled by configuration"):
+        sql(settings, CATALOG, query.format(settings.table_dir))
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["describe orders", "show tables", "from orders", "explain analyze from orders", "with o as (from orders) from o"],
+)
+def test_everything_that_only_reads_is_answered(shop, query):
+    assert sql(shop[0], CATALOG, query).num_rows
+
+
+def test_the_number_of_statements_is_named(shop):
+    with pytest.raises(QueryError, match="one statement is needed, the query has 0"):
+        sql(shop[0], CATALOG, " ")
+
+
+@pytest.mark.parametrize("vanished", ["*.parquet", "_delta_log/*.json"])
+def test_a_cut_whose_files_are_gone_says_so(shop, vanished):
+    settings, _, _ = shop
+    for path in (settings.table_dir / "orders/silver").glob(vanished):
+        path.unlink()
+    with pytest.raises(QueryError, match=r"orders/silver at version \d+ are no longer kept"):
+        read_table(settings, CATALOG, "orders")
+    with pytest.raises(QueryError, match="no longer kept"):
+        sql(settings, CATALOG, "from orders")
 
 
 def test_a_query_about_an_unknown_table_is_told_which_there_are(shop):
