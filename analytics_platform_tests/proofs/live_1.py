@@ -18,6 +18,8 @@ GOLD_SECONDS_AT_MOST = 60
 UP_SECONDS_AT_MOST = 900
 TEST_SECONDS_AT_MOST = 1800
 STOP_SECONDS_AT_MOST = 30
+NETWORK = {"REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "https_proxy", "no_proxy"}
+KEPT = {"PATH", "LANG", "TERM", "PYENV_ROOT", *NETWORK}  # PYENV_ROOT: where a machine's Pythons may be, no cache
 INSTALLED, GOLD = "starting in", "first gold"
 
 
@@ -49,13 +51,9 @@ def prove(report: Report) -> None:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """An empty HOME and no cache of anybody's; the machine's PATH and how its package clients reach their registry."""
-    kept = {
-        name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TERM") or name.startswith("PIP_")
-    }
+    """An empty HOME and no cache of anybody's; the machine's PATH, and how its network is reached."""
+    kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("PIP_")}
     kept.pop("PIP_CACHE_DIR", None)
-    if "PYENV_ROOT" in os.environ:  # where the machine's Pythons are, and no cache
-        kept["PYENV_ROOT"] = os.environ["PYENV_ROOT"]
     return {**kept, "HOME": str(home)}
 
 
