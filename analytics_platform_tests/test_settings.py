@@ -22,7 +22,10 @@ FORMS = [
     "postgresql://user:{}@/db?host=/nowhere",
 ]
 CONNECTION_STRINGS = [
-    form.format(written) for form in FORMS for password in PASSWORDS for written in {password, quote(password, safe="")}
+    form.format(written)
+    for form in FORMS
+    for password in PASSWORDS
+    for written in sorted({password, quote(password, safe="")})
 ]
 
 

@@ -126,7 +126,9 @@ def _sizes(report: Report, clone: Path, home: Path) -> None:
     sizes = {name: _megabytes(path) for name, path in places.items()}
     report.figure("megabytes", sizes)
     report.claim(f".venv is at most {VENV_MB_AT_MOST} MB", 0 < sizes["venv"] <= VENV_MB_AT_MOST)
-    stray = [path.name for path in home.iterdir() if path.name not in (".cache",)]
+    stray = [
+        path.name for path in home.iterdir() if path.name not in (".cache", ".rustup")
+    ]  # pip asks a rustc that is on PATH
     report.claim(f"nothing but the package client's cache is written to HOME {stray or ''}", not stray)
 
 
