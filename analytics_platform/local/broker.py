@@ -101,9 +101,7 @@ def _format(folder: Path, ports: Ports, java: Path, classpath: str) -> None:
     shutil.rmtree(data, ignore_errors=True)
     shutil.rmtree(draft, ignore_errors=True)
     (folder / "format.properties").write_text(properties(DRAFT, ports))
-    cluster = _cluster_id()
-    tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", "format.properties")
-    argv = (str(java), *FLAGS, "-cp", classpath, *tool)
+    argv = (str(java), *FLAGS, "-cp", classpath, *format_command(_cluster_id()))
     try:
         subprocess.run(argv, cwd=folder, env=ENVIRONMENT, check=True, capture_output=True, timeout=FORMAT_SECONDS)
     except (OSError, subprocess.SubprocessError) as error:
@@ -113,6 +111,11 @@ def _format(folder: Path, ports: Ports, java: Path, classpath: str) -> None:
             "Kafka", f"storage could not be formatted: {reason}", "check the disk (`ap doctor`)"
         ) from error
     draft.rename(data)
+
+
+def format_command(cluster: str) -> tuple[str, ...]:
+    """What formats the storage; the id is tied to its option, for one in 64 begins with a dash."""
+    return ("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", "format.properties")
 
 
 def _cluster_id() -> str:

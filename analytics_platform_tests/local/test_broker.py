@@ -137,3 +137,7 @@ def test_the_broker_listens_on_the_loopback_only(kafka: Kafka):
 
 def test_nothing_answers_where_no_broker_is():
     assert not broker.answers(free_port(0))
+
+
+def test_a_cluster_id_that_begins_with_a_dash_is_no_option():
+    assert "--cluster-id=-AbCdEfGhIjKlMnOpQrStA" in broker.format_command("-AbCdEfGhIjKlMnOpQrStA")
