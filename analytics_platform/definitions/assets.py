@@ -14,7 +14,7 @@ from analytics_platform.definitions.specs import check_specs, model_spec, stream
 from analytics_platform.definitions.worker_log import worker_log
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.lake.shapes import Layer
-from analytics_platform.ledger.postgres import planning
+from analytics_platform.ledger.postgres import planning, unreported
 from analytics_platform.pipeline import run_lease
 from analytics_platform.pipeline.cycle import CycleReport
 from analytics_platform.pipeline.parts import Parts
@@ -92,7 +92,11 @@ def execute(context: dg.AssetExecutionContext, parts: Parts) -> Iterator[dg.Asse
 
 
 def _work(context: dg.AssetExecutionContext, parts: Parts, hour: datetime) -> set[datetime]:
-    """A lease; returns the hours it published batches of."""
+    """A lease; returns the hours it published batches of, and those of the writer before.
+
+    That one may have been killed after it published and before it reported: a few events more when an hour begins are
+    cheaper than to find out.
+    """
     reported: set[datetime] = set()
 
     def report_first(cycle: CycleReport) -> None:
@@ -105,7 +109,8 @@ def _work(context: dg.AssetExecutionContext, parts: Parts, hour: datetime) -> se
 
     done = run_lease(parts, context.run_id, hour, report_first)
     context.log.info(f"{len(done.manifests)} batches in {done.cycles} cycles, {done.seconds:.1f} s, epoch {done.epoch}")
-    return {manifest.hour for manifest in done.manifests}
+    before = unreported.hours_of_epoch(parts.ledger, parts.pipeline.stream_names, done.epoch - 1)
+    return {manifest.hour for manifest in done.manifests} | set(before)
 
 
 def _recall(context: dg.AssetExecutionContext, parts: Parts, asked: Sequence[datetime]) -> None:

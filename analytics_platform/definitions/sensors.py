@@ -1,24 +1,28 @@
 """The planner: records what is to be read next, then asks for the run that will read it. One sensor for all."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 import dagster as dg
 import psycopg
 from dagster import DagsterInstance, RunsFilter
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from analytics_platform.definitions.assets import LEASE_TAG, WHY_TAG
-from analytics_platform.definitions.hours import partition_of
-from analytics_platform.definitions.lease_request import Advice, LeaseRun, Situation, advise
+from analytics_platform.definitions.hours import HOUR_FORMAT, partition_of
+from analytics_platform.definitions.lease_request import ALARM_AFTER, Advice, LeaseRun, Situation, advise
 from analytics_platform.definitions.resources import KeptParts
 from analytics_platform.errors import PlatformError
-from analytics_platform.ledger.postgres import dirty, planning
+from analytics_platform.ledger.postgres import alarms, dirty, planning
 from analytics_platform.ledger.postgres.lease import connected_runs, is_locked
 from analytics_platform.pipeline import has_unplanned, plan_all
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Pipeline
 
+log = logging.getLogger(__name__)
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
@@ -26,28 +30,32 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+MOST_FAILED = 10  # the longest wait is reached before
 
 
 class Planner:
     """Plans every pipeline at each tick; remembers since when each unfinished run has not been connected."""
 
-    def __init__(self, pipelines: Sequence[Pipeline]) -> None:
+    def __init__(self, pipelines: Sequence[Pipeline], kept: KeptParts | None = None) -> None:
         self._pipelines = pipelines
-        self._kept = KeptParts()
+        self._kept = kept or KeptParts()
         self._gone_since: dict[str, dict[str, datetime]] = {}
+        self._alarmed: dict[str, str] = {}
 
     def tick(self, instance: DagsterInstance) -> tuple[list[dg.RunRequest], list[str]]:
-        """The runs to request now, and what could not be planned and why."""
+        """The runs to request now, and what is not asked for and why."""
         requests, problems = [], []
         for pipeline in self._pipelines:
             try:
                 with self._kept.of(pipeline) as parts:
                     advice = self._advise(parts, instance)
-            except (PlatformError, psycopg.OperationalError) as error:
-                problems.append(f"{pipeline.name}: {_in_words(error)}")
+                for run_id, reason in advice.lost.items():
+                    _give_up(instance, run_id, reason)
+            except Exception as error:  # the outermost loop: whatever hits one pipeline must not stop the others
+                problems.append(f"{pipeline.name}: {_in_words(error, pipeline)}")
                 continue
-            for run_id, reason in advice.lost.items():
-                _give_up(instance, run_id, reason)
+            if advice.waiting:
+                problems.append(f"{pipeline.name}: {advice.waiting}")
             if advice.request:
                 requests.append(_request(pipeline, advice.request))
         return requests, problems
@@ -61,6 +69,9 @@ class Planner:
         else:
             plan_all(parts)
             has_work = _has_open(parts)
+        failed = failed_in_a_row(instance, name) if has_work else []
+        if len(failed) >= ALARM_AFTER:
+            self._alarm(parts, instance, failed, now)
         return advise(
             Situation(
                 now=now,
@@ -68,8 +79,22 @@ class Planner:
                 runs=self._runs(parts, instance, now),
                 is_locked=locked,
                 lease=timedelta(seconds=parts.limits.lease_seconds),
+                failed_in_a_row=len(failed),
+                last_failed_at=_ended_at(failed[0]) if failed else None,
+                last_failed_run=failed[0].dagster_run.run_id if failed else None,
             )
         )
+
+    def _alarm(self, parts: Parts, instance: DagsterInstance, failed: Sequence[dg.RunRecord], now: datetime) -> None:
+        """Raise one alarm a trouble; the ledger is asked once a failed run, not at every tick."""
+        name, run_id = parts.pipeline.name, failed[0].dagster_run.run_id
+        if self._alarmed.get(name) == run_id:
+            return
+        succeeded = _latest(instance, name, [dg.DagsterRunStatus.SUCCESS], limit=1)
+        since = _ended_at(succeeded[0]) if succeeded else None
+        if alarms.raise_run_failing(parts.ledger, name, len(failed), run_id, since, now):
+            log.error("run.failing", extra={"pipeline": name, "run": run_id, "failed_in_a_row": len(failed)})
+        self._alarmed[name] = run_id
 
     def _runs(self, parts: Parts, instance: DagsterInstance, now: datetime) -> list[LeaseRun]:
         name = parts.pipeline.name
@@ -101,12 +126,37 @@ def planner_sensor(pipelines: Sequence[Pipeline], jobs: Sequence[UnresolvedAsset
     return sensor
 
 
-def _in_words(error: PlatformError | psycopg.OperationalError) -> str:
-    """What a person is told; a connection that broke under a statement says little by itself."""
+def failed_in_a_row(instance: DagsterInstance, pipeline: str) -> list[dg.RunRecord]:
+    """The pipeline's runs that failed since one succeeded, newest first, at most MOST_FAILED."""
+    ended = _latest(instance, pipeline, [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS], MOST_FAILED)
+    return list(takewhile(lambda record: record.dagster_run.status is dg.DagsterRunStatus.FAILURE, ended))
+
+
+def _latest(
+    instance: DagsterInstance, pipeline: str, statuses: Sequence[dg.DagsterRunStatus], limit: int
+) -> Sequence[dg.RunRecord]:
+    return instance.get_run_records(RunsFilter(tags={LEASE_TAG: pipeline}, statuses=list(statuses)), limit=limit)
+
+
+def _ended_at(record: dg.RunRecord) -> datetime:
+    return datetime.fromtimestamp(record.end_time, UTC) if record.end_time else _utc(record.update_timestamp)
+
+
+def _utc(stored: datetime) -> datetime:
+    return stored.replace(tzinfo=UTC)  # Dagster stores UTC without saying so
+
+
+def _in_words(error: Exception, pipeline: Pipeline) -> str:
+    """What a person is told; of an error nobody foresaw only its kind, since its message may hold data."""
     if isinstance(error, PlatformError):
         return str(error)
-    reason = str(error).strip().splitlines()[0]
-    return f"the ledger's Postgres went away ({reason}); the next tick connects again, if not: `ap status`"
+    if isinstance(error, psycopg.OperationalError):  # one that broke under a statement says little by itself
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return f"the ledger's Postgres went away ({reason}); the next tick connects again, if not: `ap status`"
+    log.error("planning.failed", exc_info=error, extra={"pipeline": pipeline.name})
+    return (
+        f"planning failed with {type(error).__name__}; the code server's log has all of it, the next tick tries again"
+    )
 
 
 def _has_open(parts: Parts) -> bool:
@@ -119,10 +169,17 @@ def _lease_run(record: dg.RunRecord, gone_since: Mapping[str, datetime]) -> Leas
     return LeaseRun(
         run_id=run.run_id,
         is_started=run.status is dg.DagsterRunStatus.STARTED,
-        requested_at=record.create_timestamp.replace(tzinfo=UTC),
+        requested_at=_utc(record.create_timestamp),
         started_at=datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None,
         gone_since=gone_since.get(run.run_id),
+        hour_ends_at=_hour_ends_at(run.tags.get(PARTITION_NAME_TAG)),
     )
+
+
+def _hour_ends_at(partition: str | None) -> datetime | None:
+    if not partition:
+        return None
+    return datetime.strptime(partition, HOUR_FORMAT).replace(tzinfo=UTC) + timedelta(hours=1)
 
 
 def _give_up(instance: DagsterInstance, run_id: str, reason: str) -> None:

@@ -2,7 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from analytics_platform.definitions.lease_request import LeaseRun, Situation, advise
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_platform.definitions.lease_request import LeaseRun, Situation, advise, wait_after
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -11,19 +15,30 @@ def ago(seconds):
     return NOW - timedelta(seconds=seconds)
 
 
-def run(requested, started=None, run_id="r1", gone_for=None):
+def run(requested, started=None, run_id="r1", gone_for=None, hour_ends_in=None):
     return LeaseRun(
         run_id=run_id,
         is_started=started is not None,
         requested_at=ago(requested),
         started_at=ago(started) if started is not None else None,
         gone_since=ago(gone_for) if gone_for is not None else None,
+        hour_ends_at=ago(-hour_ends_in) if hour_ends_in is not None else None,
     )
 
 
-def advice(*runs, has_work=True, is_locked=False):
-    lease = timedelta(seconds=60)
-    return advise(Situation(now=NOW, has_work=has_work, runs=runs, is_locked=is_locked, lease=lease))
+def advice(*runs, has_work=True, is_locked=False, failed=0, failed_ago=0):
+    return advise(
+        Situation(
+            now=NOW,
+            has_work=has_work,
+            runs=runs,
+            is_locked=is_locked,
+            lease=timedelta(seconds=60),
+            failed_in_a_row=failed,
+            last_failed_at=ago(failed_ago) if failed else None,
+            last_failed_run="r0" if failed else None,
+        )
+    )
 
 
 def test_nothing_is_asked_for_without_work():
@@ -81,3 +96,37 @@ def test_a_slow_successor_gets_no_companion_while_the_lock_is_held():
 
 def test_a_run_that_never_starts_is_given_up():
     assert "its worker never came up, 61 s after the request" in advice(run(requested=61)).lost["r1"]
+
+
+def test_a_lease_ends_with_its_hour_and_has_a_successor_by_then():
+    assert advice(run(requested=6, started=5, hour_ends_in=9)).request == "the lease before ends soon"
+    assert advice(run(requested=6, started=5, hour_ends_in=30)).request is None
+
+
+def test_a_run_that_got_the_lock_after_its_hour_has_a_whole_lease():
+    assert advice(run(requested=21, started=20, hour_ends_in=-5)).request is None
+    assert advice(run(requested=52, started=51, hour_ends_in=-5)).request == "the lease before ends soon"
+
+
+def test_the_first_failure_is_retried_at_once():
+    assert advice(failed=1).request == "there is work and nobody at it"
+
+
+@pytest.mark.parametrize(("failed", "wait"), [(2, 4), (3, 8), (4, 16), (10, 300)])
+def test_runs_that_keep_failing_are_asked_for_ever_more_slowly(failed, wait):
+    early = advice(failed=failed, failed_ago=wait - 1)
+    assert early.request is None
+    assert early.waiting == f"waiting {wait} s after {failed} failed runs in a row; see the last one: r0"
+    late = advice(failed=failed, failed_ago=wait)
+    assert late.request == "there is work and nobody at it" and late.waiting is None
+
+
+def test_nobody_waits_for_a_run_that_is_not_needed():
+    assert advice(has_work=False, failed=5).waiting is None
+    assert advice(run(requested=1), failed=5).waiting is None
+
+
+@given(st.integers(0, 1000))
+def test_waits_grow_up_to_five_minutes_and_are_short_for_three_failures(failed):
+    assert wait_after(failed) <= wait_after(failed + 1) <= timedelta(seconds=300)
+    assert failed > 3 or wait_after(failed) <= timedelta(seconds=10)

@@ -15,7 +15,12 @@ RAISE_ONCE = """
 
 
 def raise_run_failing(
-    connection: psycopg.Connection, pipeline: str, failed_in_a_row: int, run_id: str, since: datetime | None, now: datetime
+    connection: psycopg.Connection,
+    pipeline: str,
+    failed_in_a_row: int,
+    run_id: str,
+    since: datetime | None,
+    now: datetime,
 ) -> bool:
     """Tell that a pipeline's runs keep failing; False if that was told since its last success (None: it had none).
 
