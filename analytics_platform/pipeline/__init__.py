@@ -52,20 +52,25 @@ def _ends_at(parts: Parts, hour: datetime) -> datetime:
 
 
 def plan_all(parts: Parts) -> dict[str, dict[int, int]]:
-    """Record what is new on every topic as batches; returns by topic the next offset of each partition."""
+    """Record what is new on every topic as batches; returns by topic the next offset of each partition.
+
+    A stream with an open batch gets no further one: while nobody works, what waits becomes one batch and not many.
+    """
     found = parts.reader.offsets([stream.topic for stream in parts.pipeline.streams])
-    is_held = bool(planning.is_on_hold(parts.ledger))
-    return {stream.topic: _plan(stream, found[stream.topic], parts, is_held) for stream in parts.pipeline.streams}
+    waiting = set(parts.pipeline.stream_names)
+    if not planning.is_on_hold(parts.ledger):
+        waiting = {batch.id.stream for batch in planning.next_batches(parts.ledger, parts.pipeline.stream_names)}
+    return {s.topic: _plan(s, found[s.topic], parts, s.name in waiting) for s in parts.pipeline.streams}
 
 
-def _plan(stream: Stream, offsets: Sequence[PartitionOffsets], parts: Parts, is_held: bool) -> dict[int, int]:
+def _plan(stream: Stream, offsets: Sequence[PartitionOffsets], parts: Parts, must_wait: bool) -> dict[int, int]:
     frontier = planning.frontier(parts.ledger, stream.name, offsets[0].topic_id) if offsets else {}
     lost = lost_offsets(frontier, offsets)
     if lost and planning.skip_lost(parts.ledger, parts.pipeline.name, stream.name, lost, parts.now()):
         frontier = {**frontier, **{r.partition: r.end for r in lost}}
     if short := shortened(frontier, offsets):
         planning.alarm_shortened(parts.ledger, stream.name, short, parts.now())
-    ranges = () if is_held else plan_batch(frontier, offsets, rows=stream.batch_rows)
+    ranges = () if must_wait else plan_batch(frontier, offsets, rows=stream.batch_rows)
     pins = Pins(reader_schema_id=parts.schemas[stream.name].reader.id)
     if ranges and planning.record(parts.ledger, parts.pipeline.name, stream.name, ranges, pins, parts.now()):
         parts.reached(Failpoint.AFTER_PLAN)

@@ -194,6 +194,17 @@ def test_a_batch_is_judged_with_the_schema_that_was_pinned_when_it_was_planned(l
     assert (row["city"], row["clerk"]) == ("Graz", None)
 
 
+def test_what_waits_while_nobody_works_becomes_one_batch(ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1)], []])
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        for number in range(2, 6):
+            plan_all(parts)
+            kafka.append(ORDERS.topic, 0, [order(number)])
+        lease(parts)
+        offsets = [batch.offsets for batch in planning.batches_of_run(parts.ledger, "run")]
+    assert offsets == [1, 4]
+
+
 def test_a_manifest_says_how_it_was_judged(ledger_dsn, tmp_path):
     with opened(ledger_dsn, tmp_path, kafka_with([[order(1)], []])) as parts:
         (manifest,) = lease(parts).manifests
