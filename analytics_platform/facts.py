@@ -30,6 +30,7 @@ class Outcome(StrEnum):
     CONFLICT = "conflict"
     QUARANTINED = "quarantined"
     HELD = "held"
+    DISCARDED = "discarded"
     BEYOND_HORIZON = "beyond_horizon"
 
 
@@ -100,9 +101,10 @@ class PartitionOffsets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pins:
-    """What a batch is judged with, whenever that is."""
+    """What a batch is judged with, whenever that is: a schema by its id, and the ledger's contract of that digest."""
 
     reader_schema_id: int
+    contract_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -150,7 +152,9 @@ class Manifest:
     """What became of one batch. Never edited: a later revision refers to the earlier.
 
     `outcomes` counts rows; `hashes` is the order-free content hash by table; `versions` the table version that
-    holds the batch; `newest_event_at` the highest event time by partition up to and including this batch.
+    holds the batch; `newest_event_at` the highest event time by partition of `topic_id` up to and including this batch;
+    `too_late` the rows that silver has and a model leaves out. `cause` is why the batch was judged: `live`, or the
+    rework that asked for it. `resolution` is what a person decided about failed verdicts, and who: they are settled.
     """
 
     batch: BatchId
@@ -168,6 +172,11 @@ class Manifest:
     reader_schema_id: int
     metrics: Mapping[str, float]
     libraries: Mapping[str, str]
+    contract_digest: str = ""
+    topic_id: UUID | None = None
+    too_late: Mapping[str, int] = field(default_factory=dict)
+    cause: str = "live"
+    resolution: str | None = None
 
     @property
     def is_reconciled(self) -> bool:

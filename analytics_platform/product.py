@@ -79,11 +79,25 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCheck:
+    """A check of a whole batch: `holds` is a SQL aggregate over its rows, decoded and judged by their rules.
+
+    In it, `reason` is null for a row that passed. A batch that fails one of severity ERROR is held.
+    """
+
+    name: str
+    holds: str
+    description: str
+    severity: Severity = Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
     """One topic that becomes bronze, silver and exceptions tables.
 
     `late_within` is how far behind the newest event of its partition a row may be before it is refused as
-    beyond the horizon; ids are deduplicated over the same span.
+    beyond the horizon; ids are deduplicated over the same span. A partition without news for `idle_after` no longer
+    holds the watermark back.
     """
 
     name: str
@@ -96,28 +110,69 @@ class Stream:
     event_time: EventTime = FromBroker()
     key: str | None = None
     rules: tuple[Rule, ...] = ()
+    checks: tuple[BatchCheck, ...] = ()
     freshness: timedelta = timedelta(minutes=2)
     late_within: timedelta = timedelta(days=7)
     compatibility: Compatibility = Compatibility.BACKWARD
     since: datetime = EARLIEST
     partitions: int = 1
     batch_rows: int = 200_000
+    idle_after: timedelta = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The grain of a model: tumbling windows of `size` over the UTC event time, named by `column`."""
+    """A grain of event time: windows of `size`, named by `column` after their start (UTC).
+
+    They begin at whole multiples of `every` since 1970; where that is shorter than `size` the windows overlap
+    (hopping), where it is left out they follow one another (tumbling).
+    """
 
     column: str
     size: timedelta
+    every: timedelta | None = None
+
+    @property
+    def step(self) -> timedelta:
+        """From one window's start to the next one's."""
+        return self.every or self.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """When the rows of a key can happen: between two instants of the row of `input` that has this key.
+
+    It bounds what a recompute reads, and `ends` is a timer: when the watermark passes it, the key is recomputed.
+    """
+
+    input: str
+    starts: str
+    ends: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A grain named by the value of a column. Without a life it is only for models over models."""
+
+    column: str
+    life: Life | None = None
+
+
+Grain = Window | Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A table computed from silver tables by one SELECT, recomputed grain by grain.
+    """A table computed from streams and other models by one SELECT, recomputed grain by grain.
 
-    The SQL sees each input as a relation of that name which holds only the rows of the grains being
-    recomputed, with a column named after the grain's beside the stream's own. `columns` says what each means.
+    The SQL sees each input as a relation of that name which holds only the rows of the grains being recomputed; for a
+    window with a column named after the grain's beside the input's own. `watermark()` is how far time has come.
+    `touches` names by input the column that says which grains a row belongs to: an instant for windows (streams:
+    `event_at` if left out), the key's value for keys. `columns` says what each column of the result means.
+
+    A row of a stream that lies further than `lateness` behind the newest event before it in its partition is too late:
+    it is in silver and not in the model. Late rows of windows that are over are gathered for `late_every` of event
+    time before these are recomputed.
     """
 
     name: str
@@ -126,7 +181,10 @@ class Model:
     owner: str
     sql: str
     inputs: tuple[str, ...]
-    grain: Window
+    grain: Grain
+    touches: Mapping[str, str] = field(default_factory=dict, hash=False)
+    lateness: timedelta = timedelta(days=7)
+    late_every: timedelta = timedelta(minutes=1)
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     freshness: timedelta = timedelta(minutes=2)
 

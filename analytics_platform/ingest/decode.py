@@ -31,7 +31,16 @@ ROW_COLUMNS = pa.schema(
 )
 REASON = pa.field("reason", pa.string())
 # Names that tables give to columns of their own, in lower case: SQL does not tell Batch from batch.
-TAKEN = {"batch", "payload_hash", "outcome", "winner_partition", "winner_offset", "reason", *ROW_COLUMNS.names}
+TAKEN = {
+    "batch",
+    "payload_hash",
+    "late_micros",
+    "outcome",
+    "winner_partition",
+    "winner_offset",
+    "reason",
+    *ROW_COLUMNS.names,
+}
 FIELD_FAULTS = ("missing ", "wrong type ")
 MALFORMED = "malformed: "
 MISSING_IDENTITY, MISSING_EVENT_TIME = "missing identity", "missing event time"

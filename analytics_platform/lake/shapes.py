@@ -61,6 +61,7 @@ ROW_COLUMNS = [
     pa.field("traceparent", pa.string()),
     pa.field("schema_id", pa.int32()),
     pa.field("payload_hash", pa.int64()),
+    pa.field("late_micros", pa.int64()),
 ]
 
 EXCEPTION_COLUMNS = pa.schema(

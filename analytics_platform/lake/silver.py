@@ -48,14 +48,15 @@ class TimeLimits:
 class Decision:
     """One outcome for each row of a batch, in the order of the rows.
 
-    `outcome` holds codes into OUTCOMES, uint8, shape (n,); `winner` the row's winner as a row number of
-    `winners` followed by the batch itself, -1 where it has none; `reason` is null for published rows.
+    `outcome` holds codes into OUTCOMES, uint8, shape (n,); `reason` is null for published rows. `late_micros` is how
+    far each lies behind the newest event before it in its partition, null where its time is not known.
     """
 
     outcome: np.ndarray
     reason: pa.Array
     winner_partition: pa.Array
     winner_offset: pa.Array
+    late_micros: pa.Array
     newest_event_at: Mapping[int, datetime]
 
     def rows(self, outcome: Outcome) -> np.ndarray:
@@ -76,16 +77,18 @@ def decide(rows: pa.Table, winners: pa.Table, newest_before: Mapping[int, dateti
     """Give each row its outcome.
 
     Args:
-        rows: partition, offset, event_id, event_at, payload_hash and `reason` (null: passed its rules), ordered by
-            partition and offset.
+        rows: partition, offset, event_id, event_at, payload_hash and `reason` (null: passed its rules), of one batch or
+            of several that follow one another, ordered by batch, partition and offset.
         winners: WINNER_COLUMNS; published copies from earlier batches of ids that occur in `rows`.
         newest_before: by partition, the highest event time at earlier offsets.
         limits: which event times are taken.
     """
     events = _micros(rows["event_at"])
     reason, passed = _reasons(rows, events, limits.latest)
-    newest, newest_after = _newest_earlier(_ints(rows["partition"]), events, passed, newest_before)
-    beyond = passed & (events < newest - _us(limits.horizon)) & (newest != NEVER)
+    timed = np.asarray(pc.is_valid(rows["event_at"])) & (events >= 0) & (events <= _to_micros(limits.latest))
+    newest, newest_after = _newest_earlier(_ints(rows["partition"]), events, timed, newest_before)
+    late = np.where(newest == NEVER, 0, np.maximum(newest - events, 0))
+    beyond = passed & (late > _us(limits.horizon))
     winner = _winner_rows(rows["event_id"], winners["event_id"], passed & ~beyond)
     everyone = pa.concat_tables([winners.select(TWIN), rows.select(TWIN)], promote_options="permissive")
     outcome = np.full(len(rows), CODE[Outcome.PUBLISHED], np.uint8)
@@ -99,6 +102,7 @@ def decide(rows: pa.Table, winners: pa.Table, newest_before: Mapping[int, dateti
         reason=_explain(reason, outcome, limits.horizon),
         winner_partition=taken["partition"].combine_chunks(),
         winner_offset=taken["offset"].combine_chunks(),
+        late_micros=pa.array(late, mask=~timed),
         newest_event_at=newest_after,
     )
 
@@ -116,15 +120,18 @@ def _reasons(rows: pa.Table, events: np.ndarray, latest: datetime) -> tuple[pa.A
 
 
 def _newest_earlier(
-    partitions: np.ndarray, events: np.ndarray, passed: np.ndarray, before: Mapping[int, datetime]
+    partitions: np.ndarray, events: np.ndarray, timed: np.ndarray, before: Mapping[int, datetime]
 ) -> tuple[np.ndarray, dict[int, datetime]]:
-    """Per row the highest event time at earlier offsets of its partition; and by partition, after the last row."""
+    """Per row the highest event time at earlier offsets of its partition; and by partition, after the last row.
+
+    Rows that break a rule count too: what is late must not change when a rule does.
+    """
     newest = np.full(len(events), NEVER, np.int64)
     after = dict(before)
     for partition in np.unique(partitions).tolist():
         places = np.flatnonzero(partitions == partition)
         known = _to_micros(before[partition]) if partition in before else NEVER
-        running = np.maximum.accumulate(np.concatenate([[known], np.where(passed[places], events[places], NEVER)]))
+        running = np.maximum.accumulate(np.concatenate([[known], np.where(timed[places], events[places], NEVER)]))
         newest[places] = running[:-1]
         if running[-1] != NEVER:
             after[partition] = _to_datetime(int(running[-1]))

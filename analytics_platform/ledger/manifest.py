@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from analytics_platform.facts import BatchId, Manifest, Outcome, Verdict
 
@@ -23,11 +24,17 @@ def to_json(manifest: Manifest) -> dict[str, Any]:
         "reader_schema_id": manifest.reader_schema_id,
         "metrics": dict(manifest.metrics),
         "libraries": dict(manifest.libraries),
+        "contract_digest": manifest.contract_digest,
+        "topic_id": str(manifest.topic_id) if manifest.topic_id else None,
+        "too_late": dict(manifest.too_late),
+        "cause": manifest.cause,
+        "resolution": manifest.resolution,
     }
 
 
 def from_json(stream: str, number: int, revision: int, hour: datetime, body: Mapping[str, Any]) -> Manifest:
-    """The manifest that `to_json` wrote."""
+    """The manifest that `to_json` wrote, now or before it wrote as much."""
+    topic_id = body.get("topic_id")
     return Manifest(
         batch=BatchId(stream=stream, number=number),
         hour=hour,
@@ -44,4 +51,9 @@ def from_json(stream: str, number: int, revision: int, hour: datetime, body: Map
         reader_schema_id=body["reader_schema_id"],
         metrics=body["metrics"],
         libraries=body["libraries"],
+        contract_digest=body.get("contract_digest", ""),
+        topic_id=UUID(topic_id) if topic_id else None,
+        too_late=body.get("too_late", {}),
+        cause=body.get("cause", "live"),
+        resolution=body.get("resolution"),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from analytics_platform.errors import UnreachableError
-from analytics_platform.facts import Batch, Failpoint, LeaseReport, ModelReport, PartitionOffsets, Pins
+from analytics_platform.facts import Batch, Failpoint, LeaseReport, ModelReport, PartitionOffsets
 from analytics_platform.ingest.plan import lost_offsets, plan_batch, shortened
 from analytics_platform.ledger.postgres import dirty, planning
 from analytics_platform.ledger.postgres import lease as leases
@@ -71,8 +71,9 @@ def _plan(stream: Stream, offsets: Sequence[PartitionOffsets], parts: Parts, mus
     if short := shortened(frontier, offsets):
         planning.alarm_shortened(parts.ledger, stream.name, short, parts.now())
     ranges = () if must_wait else plan_batch(frontier, offsets, rows=stream.batch_rows)
-    pins = Pins(reader_schema_id=parts.schemas[stream.name].reader.id)
-    if ranges and planning.record(parts.ledger, parts.pipeline.name, stream.name, ranges, pins, parts.now()):
+    if ranges and planning.record(
+        parts.ledger, parts.pipeline.name, stream.name, ranges, parts.pins(stream), parts.now()
+    ):
         parts.reached(Failpoint.AFTER_PLAN)
     return {**{o.partition: o.first for o in offsets}, **frontier, **{r.partition: r.end for r in ranges}}
 

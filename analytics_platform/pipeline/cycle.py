@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 from analytics_platform.errors import LedgerError
 from analytics_platform.facts import Batch, Failpoint, Manifest, ModelReport, Outcome, Verdict
 from analytics_platform.lake.shapes import Layer
-from analytics_platform.ledger.postgres import dirty, publication
+from analytics_platform.ledger.postgres import publication
 from analytics_platform.ledger.postgres.lease import Lease
-from analytics_platform.pipeline.judge import Judged, judge, write
+from analytics_platform.pipeline.judge import Judged, judge, topic_id_of, write
 from analytics_platform.pipeline.land import land
-from analytics_platform.pipeline.models import recompute_model
+from analytics_platform.pipeline.models import Recomputed, count_too_late, recompute_models
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Severity, Stream
 
@@ -61,19 +61,17 @@ def run_cycle(batches: Sequence[Batch], lease: Lease, parts: Parts) -> CycleRepo
     clock.ended("judge")
     written = [(decided, write(decided, parts, lease.epoch)) for decided in judged]
     clock.ended("write")
-    marks = {model.name: dirty.marks(parts.ledger, model.name) for model in parts.pipeline.models}
-    models = {
-        model.name: recompute_model(model, marks[model.name], parts, lease.epoch)
-        for model in parts.pipeline.models
-        if marks[model.name]
-    }
+    newest = {decided.batch.id.stream: decided.decision.newest_event_at for decided in judged}
+    models = recompute_models(parts, lease.epoch, newest)
     clock.ended("models")
     now = parts.now()
     manifests = tuple(_manifest(decided, hashes, lease, parts, now) for decided, hashes in written)
-    _publish(manifests, marks, lease, parts, now)
+    _publish(manifests, models, lease, parts, now)
     clock.ended("publish")
     _log(manifests, lease, clock)
-    return CycleReport(manifests=manifests, models=models, published_at=now, seconds=sum(clock.seconds.values()))
+    return CycleReport(
+        manifests=manifests, models=models.reports, published_at=now, seconds=sum(clock.seconds.values())
+    )
 
 
 class StageClock:
@@ -89,14 +87,17 @@ class StageClock:
         self.seconds[stage], self._since = now - self._since, now
 
 
-def _publish(
-    manifests: tuple[Manifest, ...], marks: Mapping[str, Mapping[int, int]], lease: Lease, parts: Parts, now: datetime
-) -> None:
+def _publish(manifests: tuple[Manifest, ...], models: Recomputed, lease: Lease, parts: Parts, now: datetime) -> None:
     for manifest in manifests:
         if not manifest.is_reconciled:
             raise UnreconciledError(manifest)
-    versions = parts.tables.versions()
-    cycle = publication.Cycle(manifests=manifests, versions=versions, seen_marks=marks, published_at=now)
+    cycle = publication.Cycle(
+        manifests=manifests,
+        versions=parts.tables.versions(),
+        seen_marks=models.seen_marks,
+        published_at=now,
+        watermarks=models.watermarks,
+    )
     publication.publish(parts.ledger, lease, cycle)
     parts.reached(Failpoint.AFTER_PUBLISH)
 
@@ -133,6 +134,9 @@ def _manifest(judged: Judged, hashes: Mapping[str, int], lease: Lease, parts: Pa
         reader_schema_id=batch.pins.reader_schema_id,
         metrics=_metrics(judged, now),
         libraries={name: version(name) for name in LIBRARIES},
+        contract_digest=batch.pins.contract_digest,
+        topic_id=topic_id_of(batch),
+        too_late=count_too_late(stream.name, judged.silver, parts),
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -12,12 +13,12 @@ from analytics_platform.ingest.decode import decode
 from analytics_platform.lake import shapes
 from analytics_platform.lake.duckdb import failed_rules, winners
 from analytics_platform.lake.fingerprint import column_hashes
-from analytics_platform.lake.model import grains_touched
 from analytics_platform.lake.prune import files_of_batch, files_with_any
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.silver import Decision, TimeLimits, decide
-from analytics_platform.ledger.postgres import dirty, publication
+from analytics_platform.ledger.postgres import publication
 from analytics_platform.pipeline.land import Landed
+from analytics_platform.pipeline.models import mark_touched
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Stream
 
@@ -46,8 +47,9 @@ def judge(batch: Batch, landed: Landed, parts: Parts) -> Judged:
     ids = _known_ids(rows)
     files = files_with_any(table.files(), "event_id", ids.to_pylist())
     earlier = winners(parts.query, table.uris(files), ids, batch.id.number)
-    newest = publication.newest_event_at(parts.ledger, stream.name, batch.id.number)
+    newest = publication.newest_event_at(parts.ledger, stream.name, batch.id.number, topic_id_of(batch))
     decision = decide(rows, earlier, newest, _time_limits(batch, stream, parts))
+    rows = rows.append_column("late_micros", decision.late_micros)
     passed = decision.rows(Outcome.PUBLISHED)
     return Judged(
         batch=batch,
@@ -62,7 +64,7 @@ def judge(batch: Batch, landed: Landed, parts: Parts) -> Judged:
 def write(judged: Judged, parts: Parts, epoch: int) -> dict[str, int]:
     """Mark the grains it touches dirty, then commit exceptions and silver; returns each table's fingerprint."""
     stream, number = judged.batch.id.stream, judged.batch.id.number
-    _mark_dirty(judged, parts)
+    mark_touched(stream, judged.silver, str(judged.batch.id), parts)
     parts.reached(Failpoint.AFTER_DIRTY)
     exceptions, silver = parts.tables.of(stream, Layer.EXCEPTIONS), parts.tables.of(stream, Layer.SILVER)
     own = files_of_batch(exceptions.files(), number)
@@ -77,6 +79,11 @@ def write(judged: Judged, parts: Parts, epoch: int) -> dict[str, int]:
     }
 
 
+def topic_id_of(batch: Batch) -> UUID | None:
+    """The topic that the batch was planned on; None for an empty batch."""
+    return batch.ranges[0].topic_id if batch.ranges else None
+
+
 def _decoded(batch: Batch, bronze: pa.Table, parts: Parts) -> pa.Table:
     """The rows in the reader schema, with `payload_hash`, and in `reason` the first thing wrong with each."""
     stream = parts.pipeline.stream(batch.id.stream)
@@ -85,7 +92,7 @@ def _decoded(batch: Batch, bronze: pa.Table, parts: Parts) -> pa.Table:
     rows = rows.append_column("payload_hash", pa.array(column_hashes(bronze["value"]).view(np.int64)))
     rows = rows.add_column(0, shapes.ROW_COLUMNS[0], bronze["batch"])
     for field in parts.tables.of(stream.name, Layer.SILVER).shape.columns:
-        if field.name not in rows.column_names:  # of a later version than the one that was pinned
+        if field.name not in (*rows.column_names, "late_micros"):  # of a later version than the one that was pinned
             rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
     return _judged_by_rules(rows, stream, parts)
 
@@ -129,10 +136,3 @@ def _exception_rows(rows: pa.Table, bronze: pa.Table, decision: Decision, failed
     columns = shapes.EXCEPTION_COLUMNS
     table = pa.table({name: everything[name] for name in columns.names})
     return table.filter(pa.array(failed)).cast(columns).combine_chunks()
-
-
-def _mark_dirty(judged: Judged, parts: Parts) -> None:
-    for model in parts.pipeline.models:
-        if judged.batch.id.stream in model.inputs:
-            touched = grains_touched(judged.silver["event_at"], model.grain)
-            dirty.mark(parts.ledger, model.name, touched, str(judged.batch.id))

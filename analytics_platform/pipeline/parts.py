@@ -12,7 +12,7 @@ import psycopg
 import pyarrow as pa
 
 from analytics_platform.errors import SettingError
-from analytics_platform.facts import Failpoint, StreamSchemas
+from analytics_platform.facts import Failpoint, Pins, StreamSchemas
 from analytics_platform.ingest.decode import reader_columns
 from analytics_platform.ingest.records import RecordReader
 from analytics_platform.lake import shapes
@@ -20,7 +20,9 @@ from analytics_platform.lake.duckdb import model_columns
 from analytics_platform.lake.model import shape_of
 from analytics_platform.lake.shapes import Layer, TableShape
 from analytics_platform.lake.tables import Table
-from analytics_platform.product import Pipeline, Stream
+from analytics_platform.ledger import contract
+from analytics_platform.ledger.postgres import contracts
+from analytics_platform.product import Pipeline, Stream, Window
 
 ONE_HOUR = timedelta(hours=1)  # rows expire by whole hours
 
@@ -58,6 +60,12 @@ class Parts:
     reached: Callable[[Failpoint], None] = _nothing
     pause: Callable[[float], object] = field(default_factory=lambda: threading.Event().wait)
 
+    def pins(self, stream: Stream) -> Pins:
+        """What the stream is judged with today; the ledger has the contract from then on."""
+        digest = contract.digest(stream)
+        contracts.keep(self.ledger, stream.name, digest, contract.to_json(stream))
+        return Pins(reader_schema_id=self.schemas[stream.name].reader.id, contract_digest=digest)
+
     def horizon(self, stream: Stream) -> timedelta:
         """How late a row may be: as declared, but never so late that the rest of its window may be gone already.
 
@@ -65,7 +73,7 @@ class Parts:
         """
         if self.limits.retention is None:
             return stream.late_within
-        largest = max((model.grain.size for model in self.pipeline.models), default=timedelta(0))
+        largest = max((m.grain.size for m in self.pipeline.models if isinstance(m.grain, Window)), default=timedelta(0))
         room = self.limits.retention - largest - ONE_HOUR
         if room <= timedelta(0):
             problem = f"{self.limits.retention} is too short for windows of {largest}"

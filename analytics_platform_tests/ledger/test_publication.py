@@ -62,8 +62,8 @@ def test_what_was_published_is_what_readers_find(ledger):
         publication.publish(ledger, lease, cycle(manifest()))
     assert publication.published_versions(ledger, "p") == {"s/silver": 3}
     assert publication.manifest_of(ledger, "s", 1) == manifest()
-    assert publication.newest_event_at(ledger, "s", 2) == manifest().newest_event_at
-    assert publication.newest_event_at(ledger, "s", 1) == {}
+    assert publication.newest_event_at(ledger, "s", 2, None) == manifest().newest_event_at
+    assert publication.newest_event_at(ledger, "s", 1, None) == {}
 
 
 def test_a_fenced_writer_publishes_nothing(ledger):
@@ -108,11 +108,11 @@ def test_the_newest_cut_is_never_forgotten(ledger):
 
 
 def test_a_grain_marked_again_while_it_is_recomputed_stays_dirty(ledger):
-    dirty.mark(ledger, "m", {1, 2}, "s/1")
+    dirty.mark(ledger, "m", {"1", "2"}, "s/1")
     seen = dirty.marks(ledger, "m")
-    dirty.mark(ledger, "m", {2, 3}, "s/2")
+    dirty.mark(ledger, "m", {"2", "3"}, "s/2")
     dirty.clear(ledger, "m", seen)
-    assert set(dirty.marks(ledger, "m")) == {2, 3}
+    assert set(dirty.marks(ledger, "m")) == {"2", "3"}
     assert dirty.is_any(ledger, ["m"]) and not dirty.is_any(ledger, ["other"])
 
 

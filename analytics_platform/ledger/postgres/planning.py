@@ -10,15 +10,16 @@ from psycopg.types.json import Jsonb
 from analytics_platform.facts import OPEN_STATES, Batch, BatchId, BatchState, OffsetRange, Pins
 
 MOVE_FRONTIER = """
-    insert into frontier (stream, topic_id, partition, next_offset)
-    values (%(stream)s, %(topic_id)s, %(partition)s, %(end)s)
-    on conflict (stream, topic_id, partition) do update set next_offset = excluded.next_offset
+    insert into frontier (stream, topic_id, partition, next_offset, moved_at)
+    values (%(stream)s, %(topic_id)s, %(partition)s, %(end)s, %(now)s)
+    on conflict (stream, topic_id, partition) do update
+    set next_offset = excluded.next_offset, moved_at = excluded.moved_at
     where frontier.next_offset = %(start)s
 """
 ADD_BATCH = """
-    insert into batch (stream, number, hour, state, reader_schema_id, planned_at)
+    insert into batch (stream, number, hour, state, reader_schema_id, contract_digest, planned_at)
     select %(stream)s, coalesce(max(number), 0) + 1, date_trunc('hour', %(now)s::timestamptz, 'UTC'), 'planned',
-           %(schema)s, %(now)s
+           %(schema)s, %(contract)s, %(now)s
     from batch where stream = %(stream)s returning number, hour
 """
 ADD_ALARM = "insert into outbox (kind, key, body, created_at) values (%s, %s, %s, %s)"
@@ -29,7 +30,7 @@ ADD_ALARM_ONCE = """
 ADD_LOST = "insert into lost_range values (%s, %s, %s, %s, %s, %s) on conflict do nothing"
 ADD_RANGE = "insert into batch_range values (%s, %s, %s, %s, %s, %s)"
 READ_BATCHES = """
-    select b.stream, b.number, b.hour, b.state, b.reader_schema_id, b.landed_rows,
+    select b.stream, b.number, b.hour, b.state, b.reader_schema_id, b.contract_digest, b.landed_rows,
            coalesce(json_agg(json_build_array(r.topic_id, r.partition, r.start_offset, r.end_offset)
                     order by r.topic_id, r.partition) filter (where r.stream is not null), '[]')
     from batch b left join batch_range r using (stream, number)
@@ -56,8 +57,13 @@ def record(
         with connection.transaction():
             connection.execute("select 1 from pipeline where name = %s for update", [pipeline])
             for offsets in ranges:
-                _move_frontier(connection, stream, offsets)
-            parameters = {"stream": stream, "now": now, "schema": pins.reader_schema_id}
+                _move_frontier(connection, stream, offsets, now)
+            parameters = {
+                "stream": stream,
+                "now": now,
+                "schema": pins.reader_schema_id,
+                "contract": pins.contract_digest,
+            }
             number, hour = _one(connection.execute(ADD_BATCH, parameters))
             for r in ranges:
                 connection.execute(ADD_RANGE, [stream, number, r.topic_id, r.partition, r.start, r.end])
@@ -74,7 +80,7 @@ def skip_lost(
         with connection.transaction():
             connection.execute("select 1 from pipeline where name = %s for update", [pipeline])
             for r in ranges:
-                _move_frontier(connection, stream, r)
+                _move_frontier(connection, stream, r, now)
             record_lost(connection, stream, ranges, now)
     except _LostRaceError:
         return False
@@ -98,7 +104,7 @@ def alarm_shortened(connection: psycopg.Connection, stream: str, ranges: Sequenc
         connection.execute(ADD_ALARM_ONCE, {"kind": "log shortened", "key": stream, "body": note, "now": now})
 
 
-def _move_frontier(connection: psycopg.Connection, stream: str, offsets: OffsetRange) -> None:
+def _move_frontier(connection: psycopg.Connection, stream: str, offsets: OffsetRange, now: datetime) -> None:
     moved = connection.execute(
         MOVE_FRONTIER,
         {
@@ -107,6 +113,7 @@ def _move_frontier(connection: psycopg.Connection, stream: str, offsets: OffsetR
             "partition": offsets.partition,
             "start": offsets.start,
             "end": offsets.end,
+            "now": now,
         },
     )
     if moved.rowcount != 1:
@@ -179,12 +186,12 @@ def _batches(connection: psycopg.Connection, query: str, parameters: Sequence[ob
 
 
 def _batch(row: tuple) -> Batch:
-    stream, number, hour, state, schema, landed_rows, ranges = row
+    stream, number, hour, state, schema, contract, landed_rows, ranges = row
     return Batch(
         id=BatchId(stream=stream, number=number),
         hour=hour,
         ranges=tuple(OffsetRange(topic_id=UUID(t), partition=p, start=s, end=e) for t, p, s, e in ranges),
-        pins=Pins(reader_schema_id=schema),
+        pins=Pins(reader_schema_id=schema, contract_digest=contract),
         state=BatchState(state),
         landed_rows=landed_rows,
     )

@@ -2,22 +2,25 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from analytics_platform.facts import Manifest
 from analytics_platform.ledger.manifest import from_json, to_json
-from analytics_platform.ledger.postgres import dirty
+from analytics_platform.ledger.postgres import dirty, timers
 from analytics_platform.ledger.postgres.lease import Lease, require_epoch
 
 ADD_MANIFEST = """
     insert into manifest (stream, number, revision, hour, published_at, body)
     values (%s, %s, %s, %s, %s, %s)
 """
-ADD_PUBLICATION = "insert into publication (pipeline, epoch, published_at, versions) values (%s, %s, %s, %s)"
+ADD_PUBLICATION = """
+    insert into publication (pipeline, epoch, published_at, versions, watermarks) values (%s, %s, %s, %s, %s)
+"""
 NEWEST = "select versions from publication where pipeline = %s order by number desc limit 1"
 NEWEST_AT = """
     select versions from publication where pipeline = %s and published_at <= %s
@@ -30,12 +33,16 @@ LATEST_MANIFESTS = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cycle:
-    """What one cycle wants public: manifests, every table's version, and the dirty marks it has worked off."""
+    """What one cycle wants public: manifests, every table's version, and the dirty marks it has worked off.
+
+    `watermarks` are those of the streams that its models were computed at.
+    """
 
     manifests: Sequence[Manifest]
     versions: Mapping[str, int]
-    seen_marks: Mapping[str, Mapping[int, int]]
+    seen_marks: Mapping[str, Mapping[str, int]]
     published_at: datetime
+    watermarks: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def publish(connection: psycopg.Connection, lease: Lease, cycle: Cycle) -> None:
@@ -46,8 +53,11 @@ def publish(connection: psycopg.Connection, lease: Lease, cycle: Cycle) -> None:
             _add(connection, manifest, cycle.published_at)
         for model, seen in cycle.seen_marks.items():
             dirty.clear(connection, model, seen)
+        timers.move_on(connection, cycle.watermarks)
+        watermarks = {stream: at.isoformat() for stream, at in cycle.watermarks.items()}
         connection.execute(
-            ADD_PUBLICATION, [lease.pipeline, lease.epoch, cycle.published_at, Jsonb(dict(cycle.versions))]
+            ADD_PUBLICATION,
+            [lease.pipeline, lease.epoch, cycle.published_at, Jsonb(dict(cycle.versions)), Jsonb(watermarks)],
         )
 
 
@@ -90,14 +100,18 @@ def manifests_of_hours(
     return [from_json(*row) for row in rows]
 
 
-def newest_event_at(connection: psycopg.Connection, stream: str, before: int) -> dict[int, datetime]:
-    """By partition, the highest event time of all batches numbered below `before`."""
+def newest_event_at(
+    connection: psycopg.Connection, stream: str, before: int, topic_id: UUID | None
+) -> dict[int, datetime]:
+    """By partition of that topic, the highest event time of all batches numbered below `before`; {} for a new topic."""
     row = connection.execute(
-        "select body -> 'newest_event_at' from manifest where stream = %s and number < %s"
+        "select body -> 'newest_event_at', body ->> 'topic_id' from manifest where stream = %s and number < %s"
         " order by number desc, revision desc limit 1",
         [stream, before],
     ).fetchone()
-    return {int(p): datetime.fromisoformat(at) for p, at in row[0].items()} if row else {}
+    if row is None or row[1] not in (None, str(topic_id)):
+        return {}
+    return {int(p): datetime.fromisoformat(at) for p, at in row[0].items()}
 
 
 def as_text(manifest: Manifest) -> str:

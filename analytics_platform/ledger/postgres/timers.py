@@ -1,0 +1,63 @@
+"""Timers of models, and the watermarks that make them fire: what becomes dirty when time passes."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+
+import psycopg
+
+END_OF_STREAM = datetime(9999, 12, 31, tzinfo=UTC)
+ARM = """
+    insert into timer (model, grain, due_at, cause)
+    select %s, t.grain, t.due_at, %s from unnest(%s::text[], %s::timestamptz[]) as t(grain, due_at)
+    on conflict do nothing
+"""
+FIRE = """
+    with fired as (delete from timer where model = %(model)s and due_at <= %(watermark)s returning grain, cause)
+    insert into dirty (model, grain, cause) select %(model)s, grain, min(cause) from fired group by grain
+    on conflict (model, grain) do update set mark = nextval('dirty_mark'), cause = excluded.cause
+"""
+MOVE_ON = """
+    insert into watermark (stream, at) values (%s, %s)
+    on conflict (stream) do update set at = greatest(watermark.at, excluded.at)
+"""
+
+
+def arm(connection: psycopg.Connection, model: str, due: Collection[tuple[str, datetime]], cause: str) -> None:
+    """Have each grain become dirty when the watermark reaches its instant; one armed already stays as it is."""
+    if due:
+        grains, instants = zip(*sorted(due), strict=True)
+        connection.execute(ARM, [model, cause, list(grains), list(instants)])
+
+
+def fire(connection: psycopg.Connection, model: str, watermark: datetime) -> int:
+    """Turn the timers that are due into dirty grains, in one statement; returns how many."""
+    return connection.execute(FIRE, {"model": model, "watermark": watermark}).rowcount
+
+
+def first_due(connection: psycopg.Connection, models: Sequence[str]) -> dict[str, datetime]:
+    """By model that has timers, when the first is due."""
+    rows = connection.execute("select model, min(due_at) from timer where model = any(%s) group by 1", [list(models)])
+    return dict(rows.fetchall())
+
+
+def watermarks(connection: psycopg.Connection, streams: Sequence[str]) -> dict[str, datetime]:
+    """By stream, the watermark that was recorded last."""
+    rows = connection.execute("select stream, at from watermark where stream = any(%s)", [list(streams)])
+    return dict(rows.fetchall())
+
+
+def move_on(connection: psycopg.Connection, watermarks: Mapping[str, datetime]) -> None:
+    """Record how far each stream's time has come; what was recorded later stays."""
+    for stream in sorted(watermarks):
+        connection.execute(MOVE_ON, [stream, watermarks[stream]])
+
+
+def end_stream(connection: psycopg.Connection, stream: str) -> None:
+    """Record that nothing more will come: every window is over, every timer due."""
+    move_on(connection, {stream: END_OF_STREAM})
+
+
+def moved_at(connection: psycopg.Connection, stream: str) -> dict[int, datetime]:
+    """By partition, when offsets of it were last planned."""
+    rows = connection.execute("select partition, max(moved_at) from frontier where stream = %s group by 1", [stream])
+    return dict(rows.fetchall())
