@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from analytics_platform.errors import DeclarationError
-
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -191,7 +189,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """The streams and models that hang together: one lease, one lock, one Dagster job."""
+    """The streams and models that hang together: one lease, one lock, one Dagster job.
+
+    A model comes after the models it reads.
+    """
 
     name: str
     streams: tuple[Stream, ...]
@@ -216,6 +217,22 @@ class Pipeline:
         """The stream of that name; KeyError if it is not part of this pipeline."""
         return {stream.name: stream for stream in self.streams}[name]
 
+    def model(self, name: str) -> Model:
+        """The model of that name; KeyError if it is not part of this pipeline."""
+        return {model.name: model for model in self.models}[name]
+
+    def readers(self, name: str) -> list[Model]:
+        """The models that read a stream or model directly."""
+        return [model for model in self.models if name in model.inputs]
+
+    def sources(self, model: Model) -> list[Stream]:
+        """The streams that a model is computed from, through models too."""
+        found: dict[str, Stream] = {}
+        for name in model.inputs:
+            below = [self.stream(name)] if name in self.stream_names else self.sources(self.model(name))
+            found |= {stream.name: stream for stream in below}
+        return [found[name] for name in sorted(found)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
@@ -232,40 +249,3 @@ class Catalog:
     def models(self) -> dict[str, Model]:
         """Every declared model by name."""
         return {m.name: m for p in self.pipelines.values() for m in p.models}
-
-
-def catalog_of(declared: list[Stream | Model]) -> Catalog:
-    """Group declarations into pipelines, by name; refuse what cannot work."""
-    streams = [d for d in declared if isinstance(d, Stream)]
-    models = [d for d in declared if isinstance(d, Model)]
-    _require_unique([d.name for d in declared])
-    by_name = {stream.name: stream for stream in streams}
-    for model in models:
-        _require_inputs(model, by_name)
-    pipelines = {
-        name: Pipeline(
-            name=name,
-            streams=tuple(sorted((s for s in streams if s.pipeline == name), key=lambda s: s.name)),
-            models=tuple(sorted((m for m in models if m.pipeline == name), key=lambda m: m.name)),
-        )
-        for name in sorted({stream.pipeline for stream in streams})
-    }
-    return Catalog(pipelines=pipelines)
-
-
-def _require_unique(names: list[str]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise DeclarationError(name, "declared twice", "give each stream and model a name of its own")
-
-
-def _require_inputs(model: Model, streams: Mapping[str, Stream]) -> None:
-    for name in model.inputs:
-        if name not in streams:
-            raise DeclarationError(model.name, f"reads {name}, which no stream declares", "declare it or mend `inputs`")
-        if streams[name].pipeline != model.pipeline:
-            raise DeclarationError(
-                model.name,
-                f"is in pipeline {model.pipeline}, its input {name} in {streams[name].pipeline}",
-                "put both into one pipeline",
-            )

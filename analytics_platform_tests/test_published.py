@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from analytics_platform.catalog import catalog_of
 from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import Failpoint
-from analytics_platform.product import catalog_of
 from analytics_platform.published import QueryError, read_table, sql
 from analytics_platform.settings import read_settings
 from analytics_platform_tests.pipeline.orders import (

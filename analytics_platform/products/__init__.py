@@ -4,7 +4,8 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from analytics_platform.product import Catalog, Model, Stream, catalog_of
+from analytics_platform.catalog import catalog_of
+from analytics_platform.product import Catalog, Model, Stream
 
 
 @cache

@@ -8,10 +8,11 @@ import dagster as dg
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster_shared.serdes import serialize_value
 
+from analytics_platform.catalog import catalog_of
 from analytics_platform.definitions import build, readable_schemas
 from analytics_platform.definitions.specs import group_of
 from analytics_platform.pipeline.parts import pipeline_shapes
-from analytics_platform.product import EARLIEST, catalog_of
+from analytics_platform.product import EARLIEST
 from analytics_platform.products import catalog
 from analytics_platform.settings import ROOT
 from analytics_platform_tests.pipeline.orders import ORDERS, REVENUE, SCHEMAS

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from analytics_platform.catalog import catalog_of
 from analytics_platform.facts import Schema, SchemaFormat, StreamSchemas
 from analytics_platform.lake.duckdb import connect as connect_duckdb
 from analytics_platform.lake.duckdb import read_files
@@ -15,7 +16,7 @@ from analytics_platform.ledger.postgres.lease import ensure_pipeline
 from analytics_platform.pipeline import run_lease
 from analytics_platform.pipeline.parts import Limits, Parts, Tables
 from analytics_platform.postgres import connect, migrate
-from analytics_platform.product import Encoding, FromField, FromHeader, Model, Rule, Stream, Window, catalog_of
+from analytics_platform.product import Encoding, FromField, FromHeader, Model, Rule, Stream, Window
 from analytics_platform_tests.fakes import FakeKafka, FakeRecord
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
