@@ -12,7 +12,7 @@ from analytics_platform.definitions.hours import HOUR_FORMAT, partition_of
 from analytics_platform.definitions.resources import PlatformResource
 from analytics_platform.definitions.specs import check_specs, model_spec, stream_specs, table_key, topic_key, topic_spec
 from analytics_platform.definitions.worker_log import worker_log
-from analytics_platform.facts import StreamSchemas
+from analytics_platform.facts import Failpoint, StreamSchemas
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.ledger.postgres import planning, unreported
 from analytics_platform.pipeline import run_lease
@@ -106,6 +106,7 @@ def _work(context: dg.AssetExecutionContext, parts: Parts, hour: datetime) -> se
             reported.update(new)
             report.report_tables(context, parts, new)
             report.report_checks(context, parts, new)
+            parts.reached(Failpoint.AFTER_EVENT)
 
     done = run_lease(parts, context.run_id, hour, report_first)
     context.log.info(f"{len(done.manifests)} batches in {done.cycles} cycles, {done.seconds:.1f} s, epoch {done.epoch}")

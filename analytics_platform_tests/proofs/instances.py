@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,13 @@ RUN_PIDS = "select event from event_logs where run_id = %s and dagster_event_typ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrivenInstance:
-    """The instance in `state_dir`, run by the code in `clone`."""
+    """The instance in `state_dir`, run by the code in `clone`; `settings` are AP_* variables besides."""
 
     clone: Path
     state_dir: Path
     jars: Path
     base_port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def ap(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run that clone's `ap`; its output is in the result, whatever its exit code."""
@@ -43,7 +44,7 @@ class DrivenInstance:
         return subprocess.run(
             [sys.executable, "-m", "analytics_platform.cli", *arguments],
             cwd=self.clone,
-            env={**inherited, **named},
+            env={**inherited, **named, **self.settings},
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,
