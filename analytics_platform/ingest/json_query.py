@@ -5,18 +5,20 @@ really has are compared with the schema's. A whole number must be written as one
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analytics_platform.ingest.json_types import JsonField, JsonType, Kind
+from analytics_platform.ingest.json_types import ANYTHING, JsonField, JsonType, Kind
 
-STRUCTURES = {
+STRUCTURES: Mapping[Kind, Any] = {
     Kind.STRING: "VARCHAR",
     Kind.INTEGER: "BIGINT",
     Kind.NUMBER: "DOUBLE",
     Kind.BOOLEAN: "BOOLEAN",
     Kind.INSTANT: "VARCHAR",  # cast later: DuckDB also takes 'infinity', 'epoch' and times without a zone
+    Kind.ARRAY: ["JSON"],
+    Kind.MAP: "MAP(VARCHAR, JSON)",
     Kind.ANY: "JSON",
 }
 CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
@@ -28,7 +30,7 @@ NO_OBJECT = "not an object"
 
 def decoding_query(root: JsonType) -> str:
     """Reads a relation `bodies(text)`; gives `fault`, and a column c0, c1, … for each field, null where faulty."""
-    probe = _Probe(text="valid_text", types="t", value="v", depth=0)
+    probe = _Probe(types="t", value="v", depth=0)
     outputs = ", ".join(
         f"case when fault is null then {_output(field.type, probe.value_of((field.name,)))} end as c{place}"
         for place, field in enumerate(root.fields)
@@ -46,9 +48,8 @@ def decoding_query(root: JsonType) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Probe:
-    """Where the SQL finds a JSON value: its text, the types of what is in it by place, and its parsed value."""
+    """Where the SQL finds a JSON value: the types of what is in it by place, and its parsed value."""
 
-    text: str
     types: str
     value: str
     depth: int
@@ -58,7 +59,7 @@ class _Probe:
 
 
 def _paths(type_: JsonType, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """The value itself, then every field of it and of the objects in it; arrays are looked into later."""
+    """The value itself, then every field of it and of the objects in it; arrays and maps are looked into later."""
     inner = [path for field in type_.fields for path in _paths(field.type, (*above, field.name))]
     return [above, *inner]
 
@@ -75,7 +76,7 @@ def _value_sql(type_: JsonType, text: str) -> str:
 def _structure(type_: JsonType) -> Any:
     if type_.kind is Kind.OBJECT:
         return {field.name: _structure(field.type) for field in type_.fields}
-    return ["JSON"] if type_.kind is Kind.ARRAY else STRUCTURES[type_.kind]
+    return STRUCTURES[type_.kind]
 
 
 def _fault_sql(root: JsonType, probe: _Probe, label: str) -> str:
@@ -93,7 +94,7 @@ def _field_faults(
         name = f"{label}{field.name}"
         yield _one_fault(field, types[below], types[path], probe.value_of(below), name)
         if field.type.items is not None:
-            yield _item_fault(field.type.items, probe.value_of(below), probe.depth, f"{name}[]")
+            yield _inner_fault(field.type, probe.value_of(below), probe.depth, name)
         yield from _field_faults(field.type, below, types, probe, f"{name}.")
 
 
@@ -101,20 +102,42 @@ def _one_fault(field: JsonField, found: str, around: str, value: str, name: str)
     absent = f"{found} is null" if field.type.is_nullable else f"({found} is null or {found} = 'NULL')"
     missing = f"when {around} = 'OBJECT' and {absent} then {_literal(f'missing {name}')}" if field.is_required else ""
     wrong = f"when {found} <> 'NULL' and {_misfit(field.type.kind, found, value)} then {_literal(f'wrong type {name}')}"
-    return f"case {missing} {wrong} end"
+    return f"case {missing} {wrong} {_repeated(field.type, found, value, name)} end"
 
 
-def _item_fault(items: JsonType, array: str, depth: int, label: str) -> str:
-    """The first fault among an array's items; null items pass."""
-    item = f"x{depth}"
-    probe = _Probe(text=item, types=_types_sql(items, item), value=_value_sql(items, item), depth=depth + 1)
-    misfit = f"{item} is not null and {_misfit(items.kind, f'{probe.types}[1]', probe.value)}"
-    faults = [f"case when {misfit} then {_literal(f'wrong type {label}')} end"]
-    if items.items is not None:
-        faults.append(_item_fault(items.items, probe.value, depth + 1, f"{label}[]"))
-    faults.append(_fault_sql(items, probe, f"{label}."))
-    found_faults = f"list_transform({array}, lambda {item}: coalesce({', '.join(faults)}))"
+def _repeated(type_: JsonType, found: str, value: str, name: str) -> str:
+    """DuckDB makes no map of an object in which a key stands twice."""
+    if type_.kind is not Kind.MAP:
+        return ""
+    return f"when {found} = 'OBJECT' and {value} is null then {_literal(f'key twice in {name}')}"
+
+
+def _inner_fault(outer: JsonType, value: str, depth: int, name: str) -> str:
+    """The first fault among an array's items or a map's values; null ones pass. Keys are data: none is named."""
+    inner, label = _inner(outer), name + ("{}" if outer.kind is Kind.MAP else "[]")
+    text, found = f"x{depth}", f"y{depth}"
+    probe = _Probe(types=f"{found}.t", value=f"{found}.v", depth=depth + 1)
+    kind = f"{probe.types}[1]"
+    wrong = f"when {_misfit(inner.kind, kind, probe.value)} then {_literal(f'wrong type {label}')}"
+    faults = [f"case when {kind} is null then null {wrong} {_repeated(inner, kind, probe.value, label)} end"]
+    if inner.items is not None:
+        faults.append(_inner_fault(inner, probe.value, depth + 1, label))
+    faults.append(_fault_sql(inner, probe, f"{label}."))
+    # bound once, as t and v: repeated in each fault they would be parsed again for each
+    bound = f"struct_pack(t := {_types_sql(inner, text)}, v := {_value_sql(inner, text)})"
+    parsed = f"list_transform({_texts(outer, value)}, lambda {text}: {bound})"
+    found_faults = f"list_transform({parsed}, lambda {found}: coalesce({', '.join(faults)}))"
     return f"list_filter({found_faults}, lambda fault: fault is not null)[1]"
+
+
+def _inner(outer: JsonType) -> JsonType:
+    """The type of an array's items or a map's values; anything, where nothing is said."""
+    return outer.items or ANYTHING
+
+
+def _texts(outer: JsonType, value: str) -> str:
+    """The JSON texts in an array or a map, as a list."""
+    return f"map_values({value})" if outer.kind is Kind.MAP else value
 
 
 def _misfit(kind: Kind, found: str, value: str) -> str:
@@ -131,8 +154,10 @@ def _misfit(kind: Kind, found: str, value: str) -> str:
         case Kind.INSTANT:
             time = f"coalesce(try_cast({value} as timestamptz) between {FIRST} and {LAST}, false)"
             return f"({found} <> 'VARCHAR' or not regexp_full_match({value}, '{RFC_3339}') or not {time})"
-        case Kind.OBJECT | Kind.ARRAY:
-            return f"{found} <> '{kind.name}'"
+        case Kind.OBJECT | Kind.MAP:
+            return f"{found} <> 'OBJECT'"
+        case Kind.ARRAY:
+            return f"{found} <> 'ARRAY'"
     return "false"
 
 
@@ -146,11 +171,18 @@ def _output(type_: JsonType, value: str, depth: int = 0) -> str:
         case Kind.OBJECT:
             inner = (f"{_name(f.name)} := {_output(f.type, f'{value}.{_name(f.name)}', depth)}" for f in type_.fields)
             return f"case when {value} is not null then struct_pack({', '.join(inner)}) end"
-        case Kind.ARRAY if type_.items is not None:
-            item = f"x{depth}"
-            parsed = _output(type_.items, _value_sql(type_.items, item), depth + 1)
-            return f"list_transform({value}, lambda {item}: {parsed})"
+        case Kind.ARRAY:
+            return _output_items(_inner(type_), value, depth)
+        case Kind.MAP:
+            values = _output_items(_inner(type_), f"map_values({value})", depth)
+            return f"case when {value} is not null then map(map_keys({value}), {values}) end"
     return value
+
+
+def _output_items(inner: JsonType, texts: str, depth: int) -> str:
+    text, found = f"x{depth}", f"y{depth}"
+    parsed = f"list_transform({texts}, lambda {text}: {_value_sql(inner, text)})"
+    return f"list_transform({parsed}, lambda {found}: {_output(inner, found, depth + 1)})"
 
 
 def _name(name: str) -> str:

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     INSTANT = "date-time"
     OBJECT = "object"
     ARRAY = "array"
+    MAP = "map"
     ANY = "any"
 
 
@@ -39,7 +40,7 @@ SCALARS: Mapping[Kind, pa.DataType] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonType:
-    """A value: its kind, whether null will do, the fields of an object, the items of an array."""
+    """A value: its kind, whether null will do, an object's fields, an array's items or a map's values."""
 
     kind: Kind
     is_nullable: bool = False
@@ -101,12 +102,10 @@ class _Parser:
     ) -> JsonType:
         match kind:
             case Kind.OBJECT if source.get("properties"):
-                required = source.get("required", ())
-                fields = tuple(
-                    JsonField(name=name, type=self.parse(below, inside), is_required=name in required)
-                    for name, below in source["properties"].items()
-                )
-                return JsonType(kind=kind, fields=fields, is_nullable=is_nullable)
+                return JsonType(kind=kind, fields=self._fields(source, inside), is_nullable=is_nullable)
+            case Kind.OBJECT if isinstance(source.get("additionalProperties"), Mapping):
+                values = self.parse(source["additionalProperties"], inside)
+                return JsonType(kind=Kind.MAP, items=values, is_nullable=is_nullable)
             case Kind.ARRAY if isinstance(source.get("items"), Mapping):
                 return JsonType(kind=kind, items=self.parse(source["items"], inside), is_nullable=is_nullable)
             case Kind.OBJECT | Kind.ARRAY:
@@ -114,6 +113,20 @@ class _Parser:
             case Kind.STRING if source.get("format") == "date-time":
                 return JsonType(kind=Kind.INSTANT, is_nullable=is_nullable)
         return JsonType(kind=kind, is_nullable=is_nullable)
+
+    def _fields(self, source: Mapping[str, Any], inside: tuple[str, ...]) -> tuple[JsonField, ...]:
+        """The properties; SQL must be able to tell them apart, and it does not tell ID from id."""
+        required, seen = source.get("required", ()), dict[str, str]()
+        for name in source["properties"]:
+            if not name or seen.setdefault(name.lower(), name) != name:
+                problem = (
+                    f"properties {seen.get(name.lower())} and {name} are one in SQL" if name else "a name is empty"
+                )
+                raise DeclarationError(self.where, problem, "leave one of them out: it stays in bronze")
+        return tuple(
+            JsonField(name=name, type=self.parse(below, inside), is_required=name in required)
+            for name, below in source["properties"].items()
+        )
 
     def _either(self, alternatives: list[Any], inside: tuple[str, ...]) -> JsonType:
         """One type or null; anything more is kept as text."""
@@ -143,4 +156,6 @@ def json_arrow_type(type_: JsonType) -> pa.DataType:
             return pa.struct([pa.field(field.name, json_arrow_type(field.type)) for field in fields])
         case JsonType(kind=Kind.ARRAY, items=items) if items is not None:
             return pa.list_(json_arrow_type(items))
+        case JsonType(kind=Kind.MAP, items=values) if values is not None:
+            return pa.map_(pa.string(), json_arrow_type(values))
     return SCALARS[type_.kind]

@@ -24,6 +24,16 @@ def thing(required=(), **properties):
 
 STRING, INTEGER, NUMBER, BOOLEAN = ({"type": name} for name in ("string", "integer", "number", "boolean"))
 TIME = {"type": "string", "format": "date-time"}
+
+
+def mapping(values):
+    return {"type": "object", "additionalProperties": values}
+
+
+def listing(items):
+    return {"type": "array", "items": items}
+
+
 SAMPLE = thing(
     ["s", "o"],
     s=STRING,
@@ -32,8 +42,9 @@ SAMPLE = thing(
     b=BOOLEAN,
     t=TIME,
     o=thing(["x"], x=INTEGER, t=TIME),
-    l={"type": "array", "items": INTEGER},
-    p={"type": "array", "items": thing(["at"], at=TIME)},
+    l=listing(INTEGER),
+    p=listing(thing(["at"], at=TIME)),
+    m=mapping(listing(thing(x=INTEGER))),
     any={},
 )
 
@@ -48,6 +59,8 @@ def by_hand(source, value, name):
     kind = next(each for each in kind if each != "null") if isinstance(kind, list) else kind
     if kind == "any":
         return None if value is None else value
+    if kind == "object" and "additionalProperties" in source:
+        return by_hand_map(source["additionalProperties"], value, name)
     if kind == "object":
         return by_hand_fields(source, value, f"{name}.")
     if kind == "array":
@@ -65,6 +78,15 @@ def by_hand(source, value, name):
     if not fits[kind]:
         raise Fault(f"wrong type {name}")
     return float(value) if kind == "number" else value
+
+
+def by_hand_map(below, value, name):
+    """The pairs of a map, as Arrow gives them."""
+    if not isinstance(value, dict):
+        raise Fault(f"wrong type {name}")
+    if value.is_repeated:
+        raise Fault(f"key twice in {name}")
+    return [(key, None if each is None else by_hand(below, each, f"{name}{{}}")) for key, each in value.items()]
 
 
 def by_hand_fields(source, value, label):
@@ -89,7 +111,7 @@ def instant(value, name):
 
 def expected(source, body):
     try:
-        value = json.loads(body.decode(), parse_constant=lambda name: json.loads("!"), object_pairs_hook=first_of_each)
+        value = json.loads(body.decode(), parse_constant=lambda name: json.loads("!"), object_pairs_hook=First)
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
         return by_hand_fields(source, value, "."), None
     except UnicodeDecodeError:
@@ -100,8 +122,14 @@ def expected(source, body):
         return None, str(fault)
 
 
-def first_of_each(pairs):
-    return dict(reversed(pairs))
+class First(dict):
+    """An object in which the first of equal keys counts, and which knows that there were others."""
+
+    def __init__(self, pairs):
+        super().__init__()
+        for key, value in pairs:
+            self.setdefault(key, value)
+        self.is_repeated = len(self) < len(pairs)
 
 
 TIMES = [
@@ -115,13 +143,14 @@ TIMES = [
     "9999-12-31T23:59:59-01:00",
     "0000-01-01T00:00:00Z",
 ]
+CHARACTERS = st.characters(exclude_categories=["Cs"])
 LEAVES = (
     st.none()
     | st.booleans()
     | st.integers(-(2**65), 2**65)
     | st.integers(-3, 3)
     | st.floats(allow_nan=False, allow_infinity=False).filter(lambda x: x != int(x) if math.isfinite(x) else True)
-    | st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
+    | st.text(CHARACTERS, max_size=4)
     | st.sampled_from([*TIMES, "5", "NaN", ", ]", "true"])
 )
 
@@ -135,7 +164,7 @@ VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | object
 
 FITTING = st.fixed_dictionaries(
     {
-        "s": st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
+        "s": st.text(CHARACTERS, max_size=4),
         "o": st.fixed_dictionaries({"x": st.integers(-9, 9)}),
     },
     optional={
@@ -145,6 +174,9 @@ FITTING = st.fixed_dictionaries(
         "t": st.datetimes().map(lambda time: time.isoformat() + "Z"),
         "l": st.lists(st.integers(-9, 9) | st.none(), max_size=3),
         "p": st.lists(st.just({"at": TIMES[0]}), max_size=2),
+        "m": st.dictionaries(
+            st.text(CHARACTERS, max_size=2), st.lists(st.just({"x": 1}) | st.none(), max_size=2), max_size=3
+        ),
     },
 )
 SPOILT = st.tuples(FITTING, st.dictionaries(st.sampled_from([*SAMPLE["properties"], "more"]), VALUES, max_size=2)).map(
@@ -159,3 +191,49 @@ def spoilt_text(draw):
     text = bytearray(json.dumps(draw(FITTING), ensure_ascii=draw(st.booleans())).encode())
     text[draw(st.integers(0, len(text) - 1))] = draw(st.integers(0, 255))
     return bytes(text)
+
+
+NAMES = st.sampled_from(["a", "b", "c'", 'd"', "e/f", "g~h", "$i", "j.k", "select"])
+SCALARS = {
+    "string": st.text(CHARACTERS, max_size=5),
+    "integer": st.integers(-(2**63), 2**63 - 1),
+    "number": st.floats(allow_nan=False, allow_infinity=False),
+    "boolean": st.booleans(),
+    "instant": st.datetimes().map(lambda time: time.isoformat() + "Z"),
+}
+
+
+def field_of(scalar, is_nullable):
+    """A scalar's schema, and the values that fit it."""
+    source = TIME if scalar == "instant" else {"type": scalar}
+    if not is_nullable:
+        return source, SCALARS[scalar]
+    return {**source, "type": [source["type"], "null"]}, SCALARS[scalar] | st.none()
+
+
+def object_of(fields):
+    """An object's schema, and its values: about half of its properties are optional, and may be null too."""
+    required = [name for name in fields if len(name) == 1]
+    given_ = {name: fields[name][1] for name in required}
+    optional = {name: values | st.none() for name, (_, values) in fields.items() if name not in required}
+    source = thing(required, **{name: below for name, (below, _) in fields.items()})
+    return source, st.fixed_dictionaries(given_, optional=optional)
+
+
+def list_of(items):
+    return listing(items[0]), st.lists(items[1] | st.none(), max_size=3)
+
+
+def map_of(values):
+    return mapping(values[0]), st.dictionaries(st.text(CHARACTERS, max_size=3), values[1] | st.none(), max_size=3)
+
+
+SHAPES = st.recursive(
+    st.builds(field_of, st.sampled_from([*SCALARS]), st.booleans()),
+    lambda inner: (
+        inner.map(list_of) | inner.map(map_of) | st.dictionaries(NAMES, inner, min_size=1, max_size=4).map(object_of)
+    ),
+    max_leaves=12,
+)
+"""Schemas of any depth, each with the values that fit it."""
+DOCUMENTS = st.dictionaries(NAMES, SHAPES, min_size=1, max_size=5).map(object_of)

@@ -51,6 +51,15 @@ def test_a_reference_to_the_schema_around_it_ends_in_json_text():
     assert json_arrow_type(below.type) == pa.struct({"below": pa.string(), "n": pa.int64()})
 
 
+def test_an_object_whose_keys_are_data_is_a_map():
+    assert column({"type": ["object", "null"], "additionalProperties": INTEGER}) == (
+        pa.map_(pa.string(), pa.int64()),
+        True,
+    )
+    assert column({"type": "object", "additionalProperties": {}})[0] == pa.map_(pa.string(), pa.string())
+    assert column({"type": "object", "additionalProperties": False})[0] == pa.string()
+
+
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
@@ -60,6 +69,8 @@ def test_a_reference_to_the_schema_around_it_ends_in_json_text():
         (thing(f={"type": "float"}), "is no JSON Schema"),
         (thing(f={"$ref": "#/definitions/x"}), "#/definitions/x leads nowhere"),
         ({"type": "object", "properties": [1]}, "is no JSON Schema"),
+        (thing(id=INTEGER, ID=INTEGER), "properties id and ID are one in SQL"),
+        (thing(f=thing(**{"": INTEGER})), "a name is empty"),
     ],
 )
 def test_what_cannot_become_columns_is_refused(source, problem):
