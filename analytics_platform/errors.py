@@ -16,7 +16,8 @@
     │   └── FencedError         a newer writer has taken over
     ├── TableError
     │   ├── StaleError          a table changed between decision and commit
-    │   └── BronzeLostError     bronze does not hold what was landed
+    │   ├── BronzeLostError     bronze does not hold what was landed
+    │   └── DamagedTableError   a table's log or files are not what was written
     └── LocalError              an embedded part cannot be installed or started
 
 A finding about data (a bad row, a broken contract) is a return value, never an error.
@@ -192,6 +193,17 @@ class BronzeLostError(TableError):
             f"batch {self.batch}: {self.landed} rows were landed, bronze holds {self.found}; "
             "nothing of it is published: restore the table's files from a backup"
         )
+
+
+class DamagedTableError(TableError):
+    """A table's log or files are not what was written."""
+
+    def __init__(self, table: str, problem: str) -> None:
+        super().__init__(table, problem)
+        self.table, self.problem = table, problem
+
+    def __str__(self) -> str:
+        return f"table {self.table}: {self.problem}; `ap table check {self.table}` names what is damaged"
 
 
 class LocalError(PlatformError):

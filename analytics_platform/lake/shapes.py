@@ -20,12 +20,16 @@ class Layer(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableShape:
-    """A table's name, columns, the columns whose bounds each file records, and how rows are sorted in a file."""
+    """A table's name, columns, the columns whose bounds each file records, and how rows are sorted in a file.
+
+    A derived table can be computed again from others: its columns may change, which empties it.
+    """
 
     name: str
     columns: pa.Schema
     bounded_by: tuple[str, ...]
     sorted_by: tuple[str, ...]
+    is_derived: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.schema import Schema
 from deltalake.transaction import AddAction, RemoveAction
 
-from analytics_platform.errors import FencedError, StaleError
+from analytics_platform.errors import DamagedTableError, FencedError, StaleError
 from analytics_platform.facts import Failpoint
+from analytics_platform.lake.evolve import columns_to_add, misfits, require_fit
 from analytics_platform.lake.fingerprint import add, fingerprint
+from analytics_platform.lake.parquet import Damage, content_of, damaged
 from analytics_platform.lake.shapes import INSTANT, DataFile, TableShape, hashed
 
 WRITER = "writer"  # the application whose transaction version is the epoch
@@ -42,13 +45,22 @@ class Table:
 
     @classmethod
     def open(cls, tables: Path, shape: TableShape, reached: Reached = lambda _: None) -> "Table":
-        """The table of that shape under the folder `tables`."""
+        """The table of that shape under the folder `tables`.
+
+        Columns that it lacks are added by the first commit, hence by who holds the lease: opening writes nothing.
+        Raises DeclarationError if a column changed or vanished, unless the table is derived (see `is_outdated`), and
+        DamagedTableError if its log cannot be read.
+        """
         root = tables / shape.name
         try:
             delta = DeltaTable(str(root))
         except TableNotFoundError:
             root.mkdir(parents=True, exist_ok=True)
             delta = DeltaTable.create(str(root), shape.columns, mode="ignore", configuration=CONFIGURATION)
+        except DeltaError as error:
+            raise DamagedTableError(shape.name, _first_line(error)) from error
+        if not shape.is_derived:
+            require_fit(shape.name, delta.schema(), Schema.from_arrow(shape.columns))
         return cls(root, shape, delta, reached)
 
     @property
@@ -79,6 +91,42 @@ class Table:
         """Where those files are."""
         return [str(self.root / file.path) for file in files]
 
+    def missing(self, files: Sequence[DataFile]) -> list[DataFile]:
+        """Those of the files that are not there as they were written: gone, or of another size."""
+        return [damage.file for damage in self.damaged(files)]
+
+    def damaged(self, files: Sequence[DataFile], *, deep: bool = False) -> list[Damage]:
+        """What is wrong with those files; deep reads them, and compares their rows with what their names say."""
+        return damaged(self.root, files, deep=deep)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a derived table was computed with other columns than those declared now: `renew` it."""
+        there, wanted = self._delta.schema(), Schema.from_arrow(self.shape.columns)
+        return self.shape.is_derived and bool(misfits(there, wanted) or columns_to_add(there, wanted))
+
+    def renew(self, epoch: int) -> int:
+        """Empty a derived table and give it the columns declared now, in one commit. Returns the version.
+
+        Have all of it recomputed first (mark every grain), for a kill right after this leaves it empty.
+        """
+        self._commit([], decided_on=self.version, epoch=epoch, mode="overwrite")
+        return self.version
+
+    def restore(self, version: int, *, epoch: int) -> int:
+        """Make the table hold again what it held at that version, in one commit; returns the version now.
+
+        Raises DamagedTableError if that version, or a file of it, is no longer there.
+        """
+        if version == self.version:
+            return version
+        try:
+            self._delta.restore(version, commit_properties=_properties(epoch))
+        except DeltaError as error:
+            problem = f"version {version} cannot be restored: {_first_line(error)}"
+            raise DamagedTableError(self.shape.name, problem) from error
+        return self.refresh()
+
     def stamp(self, epoch: int) -> None:
         """Commit nothing but the epoch, so that a writer of an older one can commit no more."""
         self.refresh()
@@ -90,13 +138,14 @@ class Table:
     ) -> tuple[int, int]:
         """Remove files and add each part as a file, in one commit; returns the version and the parts' fingerprint.
 
-        The same content again is no commit. Raises FencedError if a newer writer has committed here, StaleError
-        if anything has been committed since `decided_on`.
+        The same content again is no commit, unless a file to remove is missing on disk. Raises FencedError if a newer
+        writer has committed here, StaleError if anything has been committed since `decided_on`.
         """
         contents = [(part, fingerprint(hashed(part))) for part in parts if part.num_rows]
         content = add(fingerprint for _, fingerprint in contents)
         paths = sorted(file.path for file in removed)
-        if sorted(_content_of(path) for path in paths) == sorted(f"{content:016x}" for _, content in contents):
+        is_same = sorted(map(content_of, paths)) == sorted(f"{content:016x}" for _, content in contents)
+        if is_same and not self.missing(list(removed)):
             self._require(decided_on, epoch)
             return self.version, content
         actions: list[AddAction | RemoveAction] = [RemoveAction(path, True, _now_ms()) for path in paths]
@@ -122,9 +171,16 @@ class Table:
         return self.version
 
     def vacuum(self, keep_hours: int, *, keep_version: int) -> int:
-        """Delete files that neither `keep_version` nor a version of the last `keep_hours` needs; returns how many."""
+        """Delete files that neither `keep_version` nor a version of the last `keep_hours` needs; returns how many.
+
+        Files that were never committed go when they are that old.
+        """
         gone = self._delta.vacuum(
-            retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False, keep_versions=[keep_version]
+            retention_hours=keep_hours,
+            dry_run=False,
+            enforce_retention_duration=False,
+            keep_versions=[keep_version],
+            full=True,  # files that a killed writer never committed, too
         )
         self.refresh()  # a vacuum is a commit of its own
         return len(gone)
@@ -136,17 +192,27 @@ class Table:
         bounds = _bounds(rows, self.shape.bounded_by)
         return AddAction(name, path.stat().st_size, {}, _now_ms(), changes_data, json.dumps(bounds))
 
-    def _commit(self, actions: list[AddAction | RemoveAction], *, decided_on: int, epoch: int) -> None:
+    def _commit(
+        self, actions: list[AddAction | RemoveAction], *, decided_on: int, epoch: int, mode: str = "append"
+    ) -> None:
         """Commit on top of the version last seen: Delta refuses it if anybody else has committed since."""
         self._require(decided_on, epoch)
-        properties = CommitProperties(app_transactions=[Transaction(WRITER, epoch)], max_commit_retries=0)
+        properties = _properties(epoch)
         try:
-            self._delta.create_write_transaction(actions, "append", self.shape.columns, commit_properties=properties)
+            if mode == "append":
+                self._widen(properties)
+            self._delta.create_write_transaction(actions, mode, self.shape.columns, commit_properties=properties)
         except CommitFailedError as error:
             found = self.refresh()
             self._require(decided_on, epoch)
             raise StaleError(self.shape.name, decided_on, found) from error
         self.refresh()
+
+    def _widen(self, properties: CommitProperties) -> None:
+        """Add the columns that the shape has and the table lacks, by a commit of its own; once in a column's life."""
+        added = columns_to_add(self._delta.schema(), Schema.from_arrow(self.shape.columns))
+        if added and not self.is_outdated:
+            self._delta.alter.add_columns(added, commit_properties=properties)
 
     def _require(self, decided_on: int, epoch: int) -> None:
         if self.epoch() > epoch:
@@ -155,9 +221,14 @@ class Table:
             raise StaleError(self.shape.name, decided_on, self.version)
 
 
-def _content_of(path: str) -> str:
-    """The fingerprint that a file's name carries: part-<fingerprint>-<unique>.parquet."""
-    return path.split("-")[1]
+def _properties(epoch: int) -> CommitProperties:
+    """A commit that carries the writer's epoch, and is not tried again on top of somebody else's."""
+    return CommitProperties(app_transactions=[Transaction(WRITER, epoch)], max_commit_retries=0)
+
+
+def _first_line(error: DeltaError) -> str:
+    """What went wrong, without the stack that the library puts into its messages."""
+    return str(error).strip().splitlines()[0]
 
 
 def _now_ms() -> int:

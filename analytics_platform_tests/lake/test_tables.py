@@ -1,10 +1,13 @@
 """Delta tables on disk: replace is a no-op for the same content, and a fenced writer commits nowhere."""
 
+import os
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from analytics_platform.errors import FencedError, StaleError
+from analytics_platform.errors import DeclarationError, FencedError, StaleError
 from analytics_platform.facts import Failpoint
 from analytics_platform.lake.prune import files_of_batch
 from analytics_platform.lake.shapes import TableShape
@@ -119,3 +122,94 @@ def test_vacuum_deletes_what_no_recent_version_needs(tmp_path):
     put(table, 1, "b")
     assert table.vacuum(0, keep_version=table.version) == 1
     assert content(tmp_path) == [{"batch": 1, "x": "b"}]
+
+
+def test_a_file_that_is_missing_is_written_again_though_its_content_is_the_same(tmp_path):
+    table = Table.open(tmp_path, SHAPE)
+    version, _ = put(table, 1, "a", "b")
+    (file,) = table.files()
+    (table.root / file.path).unlink()
+    assert table.missing(table.files()) == [file]
+    assert put(table, 1, "a", "b")[0] == version + 1
+    assert table.missing(table.files()) == [] and len(content(tmp_path)) == 2
+
+
+WIDER = replace(SHAPE, columns=pa.schema([*COLUMNS, pa.field("y", pa.int32())]))
+
+
+def wider_rows(batch, x, y):
+    values = {"batch": pa.array([batch], pa.int64()), "x": pa.array([x]), "y": pa.array([y], pa.int32())}
+    return pa.table(values, WIDER.columns)
+
+
+def test_a_new_column_is_added_by_the_first_commit_and_null_before(tmp_path):
+    put(Table.open(tmp_path, SHAPE), 1, "a")
+    table = Table.open(tmp_path, WIDER)
+    decided_on = table.version
+    version, _ = table.replace([], [wider_rows(2, "b", 7)], decided_on=decided_on, epoch=1)
+    assert version == decided_on + 2 and table.epoch() == 1
+    assert content(tmp_path) == [{"batch": 1, "x": "a", "y": None}, {"batch": 2, "x": "b", "y": 7}]
+
+
+def test_opening_a_table_writes_nothing_so_that_planners_never_race_with_the_writer(tmp_path):
+    writer = Table.open(tmp_path, SHAPE)
+    put(writer, 1, "a")
+    before = writer.version
+    planner = Table.open(tmp_path, WIDER)
+    put(writer, 2, "b")
+    assert planner.version == before and planner.refresh() == before + 1
+
+
+def test_a_writer_that_loses_the_race_for_a_new_column_decides_again(tmp_path):
+    put(Table.open(tmp_path, SHAPE), 1, "a")
+    first, second = Table.open(tmp_path, WIDER), Table.open(tmp_path, WIDER)
+    decided_on = second.version
+    first.replace([], [wider_rows(2, "b", 7)], decided_on=first.version, epoch=1)
+    with pytest.raises(StaleError):
+        second.replace([], [wider_rows(3, "c", 8)], decided_on=decided_on, epoch=1)
+    second.replace([], [wider_rows(3, "c", 8)], decided_on=second.refresh(), epoch=1)
+    assert [row["y"] for row in content(tmp_path)] == [None, 7, 8]
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        (pa.schema([COLUMNS.field(0)]), "column x is in the table and no longer declared"),
+        (pa.schema([COLUMNS.field(0), pa.field("x", pa.int64())]), "column x is string in the table and declared as"),
+    ],
+)
+def test_a_column_that_changed_or_vanished_is_refused(tmp_path, columns, problem):
+    Table.open(tmp_path, SHAPE)
+    with pytest.raises(DeclarationError, match=problem):
+        Table.open(tmp_path, replace(SHAPE, columns=columns))
+
+
+def test_a_derived_table_of_other_columns_is_renewed(tmp_path):
+    put(Table.open(tmp_path, SHAPE), 1, "a", epoch=3)
+    narrower = replace(SHAPE, columns=pa.schema([COLUMNS.field(0)]), bounded_by=("batch",), is_derived=True)
+    table = Table.open(tmp_path, narrower)
+    assert table.is_outdated
+    table.renew(4)
+    assert not table.is_outdated and table.files() == [] and table.epoch() == 4
+    assert DeltaTable(str(tmp_path / SHAPE.name)).schema().to_arrow().field(0).name == "batch"
+    assert not Table.open(tmp_path, narrower).is_outdated
+
+
+def test_a_table_can_be_made_to_hold_again_what_it_held(tmp_path):
+    table = Table.open(tmp_path, SHAPE)
+    version, _ = put(table, 1, "a")
+    put(table, 1, "b", epoch=2)
+    put(table, 2, "c", epoch=2)
+    assert table.restore(version, epoch=3) == table.version > version
+    assert content(tmp_path) == [{"batch": 1, "x": "a"}] and table.epoch() == 3
+
+
+def test_vacuum_deletes_what_a_killed_writer_left_once_it_is_old(tmp_path):
+    table = Table.open(tmp_path, SHAPE)
+    put(table, 1, "a")
+    orphan, young = table.root / "part-0-dead.parquet", table.root / "part-0-young.parquet"
+    for path in (orphan, young):
+        path.write_bytes(b"written, never committed")
+    os.utime(orphan, (0, 0))
+    table.vacuum(2, keep_version=table.version)
+    assert not orphan.exists() and young.exists() and content(tmp_path) == [{"batch": 1, "x": "a"}]
