@@ -37,6 +37,7 @@ def prove(report: Report) -> None:
             clean = _clean(report, Scenario(folder / "clean", kafka, postgres))
             _failpoints(report, Scenario(folder / "hurt", kafka, postgres), clean, chance)
             _zombies(report, folder, kafka, postgres, clean)
+            _control(report, Scenario(folder / "control", kafka, postgres))
         _daemon_and_broker(report, folder, chance)
 
 
@@ -83,6 +84,14 @@ def _zombies(report: Report, folder: Path, kafka: Kafka, postgres: Postgres, cle
             report.claim(
                 f"{point}: then the tables are those of the clean run", table_content(scenario.tables) == clean
             )
+
+
+def _control(report: Report, scenario: Scenario) -> None:
+    """The same without a new owner: if this committed nothing either, the zombies would prove nothing."""
+    with scenario.ledger():
+        report.step("the same worker, woken while nobody has taken over")
+        outcome = scenario.zombie(Failpoint.AFTER_FETCH, batch_rows=BATCH_ROWS, takes_over=False)
+    report.claim("noticed: a woken worker that nobody fenced off commits", outcome.before != outcome.after)
 
 
 def _daemon_and_broker(report: Report, folder: Path, chance: random.Random) -> None:

@@ -90,7 +90,7 @@ class Scenario:
         if said.get("ended") is not True or row is None or row[0]:
             raise RuntimeError(f"work is left after the last worker ({row}): {said}")
 
-    def zombie(self, point: str, *, batch_rows: int) -> ZombieOutcome:
+    def zombie(self, point: str, *, batch_rows: int, takes_over: bool = True) -> ZombieOutcome:
         """A worker stops at the point and loses its connections; a new owner that executes nothing; it is woken."""
         worker = self._start(point, 2, batch_rows, {}, "STOP")
         _await_stopped(worker.pid)
@@ -99,7 +99,8 @@ class Scenario:
                 "select pg_terminate_backend(pid) from pg_stat_activity"
                 " where datname = current_database() and application_name like 'run %'"
             )
-        self._start("", 1, batch_rows, {"AP_LEASE_SECONDS": "0"}).wait(WORK_SECONDS)
+        if takes_over:
+            self._start("", 1, batch_rows, {"AP_LEASE_SECONDS": "0"}).wait(WORK_SECONDS)
         before, is_stamped = versions(self.tables), self._is_stamped()
         os.kill(worker.pid, signal.SIGCONT)
         worker.wait(WORK_SECONDS)
