@@ -44,7 +44,7 @@ class FromHeader:
 
 @dataclass(frozen=True, slots=True)
 class FromField:
-    """Taken from a top-level field of the value."""
+    """Taken from a field of the value; dots lead into objects: `meta.id`."""
 
     name: str
 
@@ -115,6 +115,7 @@ class Stream:
     since: datetime = EARLIEST
     partitions: int = 1
     batch_rows: int = 200_000
+    batch_bytes: int = 256_000_000
     idle_after: timedelta = timedelta(seconds=10)
 
 

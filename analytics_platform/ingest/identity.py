@@ -39,7 +39,7 @@ def event_ids(records: pa.Table, values: pa.Table, stream: Stream, topic_id: UUI
         case FromHeader(name):
             ids = header_text(records, name)
         case FromField(name):
-            ids = _flat(values[name].cast(pa.string()))
+            ids = column_at(values, name).cast(pa.string())
         case FromKey():
             ids = utf8_or_null(_flat(records["key"]))
         case FromCoordinates():
@@ -55,13 +55,24 @@ def event_times(records: pa.Table, values: pa.Table, stream: Stream) -> pa.Times
         case FromBroker():
             return _flat(records["broker_at"])
         case FromField(name):
-            column = _flat(values[name])
+            column = column_at(values, name)
     return column.cast(UTC_MICROS) if pa.types.is_timestamp(column.type) else _from_millis(column.cast(pa.int64()))
 
 
 def trace_parents(records: pa.Table) -> pa.StringArray:
     """The W3C trace context that the producer sent along, or null."""
     return header_text(records, TRACE_HEADER)
+
+
+def column_at(values: pa.Table, path: str) -> pa.Array:
+    """The column of that name; where there is none, dots lead into objects: `meta.id`."""
+    if path in values.column_names:
+        return _flat(values[path])
+    name, *inner = path.split(".")
+    column = _flat(values[name])
+    for part in inner:
+        column = pc.call_function("struct_field", [column], pc.StructFieldOptions([column.type.get_field_index(part)]))
+    return column
 
 
 def _coordinates(records: pa.Table, topic_id: UUID) -> pa.StringArray:
@@ -97,7 +108,21 @@ def _flat(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _require_column(stream: Stream, columns: pa.Schema, name: str, setting: str) -> pa.DataType:
-    if name in columns.names:
-        return columns.field(name).type
+    found = _type_at(columns, name)
+    if found is not None:
+        return found
     problem = f"{setting} is taken from {name}, which the reader schema does not have"
     raise DeclarationError(f"stream {stream.name}", problem, f"choose one of {', '.join(columns.names)}")
+
+
+def _type_at(columns: pa.Schema, path: str) -> pa.DataType | None:
+    """The type of what `column_at` finds; None where the path leads nowhere."""
+    if path in columns.names:
+        return columns.field(path).type
+    name, *inner = path.split(".")
+    found = columns.field(name).type if name in columns.names else None
+    for part in inner:
+        if found is None or not pa.types.is_struct(found) or found.get_field_index(part) < 0:
+            return None
+        found = found.field(part).type
+    return found

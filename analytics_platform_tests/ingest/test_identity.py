@@ -56,6 +56,18 @@ def test_an_id_from_a_header_is_missing_when_absent_empty_or_no_text():
     assert ids(FromHeader("id"), records([None] * 4, headers)) == ["x", None, None, None]
 
 
+def test_dots_lead_into_objects_unless_a_field_has_that_name():
+    meta = pa.table({"meta": [{"id": {"text": "a"}}, None, {"id": None}], "meta.at": [1, 2, 3]})
+    declared = stream(identity=FromField("meta.id.text"), event_time=FromField("meta.at"))
+
+    check_identity(declared, meta.schema)
+
+    assert ids(declared.identity, records([None] * 3), meta) == ["a", None, None]
+    assert times(declared.event_time, records([None] * 3), meta)[2] == datetime(1970, 1, 1, 0, 0, 0, 3000, tzinfo=UTC)
+    with pytest.raises(DeclarationError, match=r"identity is taken from meta\.id\.no"):
+        check_identity(stream(identity=FromField("meta.id.no")), meta.schema)
+
+
 def test_an_id_from_a_field_is_its_text():
     assert ids(FromField("f"), records([None] * 3), values(pa.string(), "a", "", None)) == ["a", None, None]
     assert ids(FromField("f"), records([None] * 2), values(pa.int64(), 7, None)) == ["7", None]
