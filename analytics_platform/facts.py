@@ -91,12 +91,16 @@ class OffsetRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionOffsets:
-    """What the broker says of a partition: the first offset kept, and the end of what is stable."""
+    """What the broker says of a partition: the first offset kept, the end of what is stable, and that of the log.
+
+    What lies between the two ends is written by transactions that are not decided yet, or waits behind one.
+    """
 
     topic_id: UUID
     partition: int
     first: int
     stable_end: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

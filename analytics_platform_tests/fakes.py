@@ -30,6 +30,7 @@ class FakeTopic:
     id: UUID
     logs: list[list[FakeRecord | None]]
     first: list[int] = field(default_factory=list)
+    stands_at: dict[int, int] = field(default_factory=dict)  # by partition, where a transaction hangs
 
 
 class FakeKafka:
@@ -54,6 +55,17 @@ class FakeKafka:
     def leave_gap(self, topic: str, partition: int) -> None:
         """Two offsets without a record, as an aborted transaction and its marker leave."""
         self.append(topic, partition, [None, None])
+
+    def hang(self, topic: str, partition: int) -> None:
+        """Begin a transaction that nobody ends: what is written from now on is not stable."""
+        held = self.topics[topic]
+        held.stands_at[partition] = len(held.logs[partition])
+
+    def decide(self, topic: str, partition: int) -> None:
+        """End it: everything is stable."""
+        with self.changed:
+            del self.topics[topic].stands_at[partition]
+            self.changed.notify_all()
 
     def delete_before(self, topic: str, partition: int, offset: int) -> None:
         """Let retention take everything before the offset."""
@@ -95,7 +107,8 @@ class FakeReader:
 
         def news() -> bool:
             topics = {name: self.kafka.topic(name) for name in positions}
-            return any(len(topics[name].logs[p]) > at for name, parts in positions.items() for p, at in parts.items())
+            ends = {name: {p.partition: p.stable_end for p in self._offsets(topic)} for name, topic in topics.items()}
+            return any(ends[name][p] > at for name, parts in positions.items() for p, at in parts.items())
 
         with self.kafka.changed:
             return self.kafka.changed.wait_for(news, timeout)
@@ -122,7 +135,13 @@ class FakeReader:
     @staticmethod
     def _offsets(topic: FakeTopic) -> list[PartitionOffsets]:
         return [
-            PartitionOffsets(topic_id=topic.id, partition=number, first=topic.first[number], stable_end=len(log))
+            PartitionOffsets(
+                topic_id=topic.id,
+                partition=number,
+                first=topic.first[number],
+                stable_end=topic.stands_at.get(number, len(log)),
+                end=len(log),
+            )
             for number, log in enumerate(topic.logs)
         ]
 

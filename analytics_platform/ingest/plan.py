@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from analytics_platform.facts import OffsetRange, PartitionOffsets
 
+FIRST_ROWS = 10_000  # 10 MB of usual rows, and still 250 MB of large ones
+
 
 def plan_batch(
     frontier: Mapping[int, int], stable: Sequence[PartitionOffsets], *, rows: int
@@ -50,6 +52,28 @@ def shortened(frontier: Mapping[int, int], stable: Sequence[PartitionOffsets]) -
         for p in sorted(stable, key=lambda p: p.partition)
         if frontier.get(p.partition, 0) > p.stable_end
     )
+
+
+def undecided(stable: Sequence[PartitionOffsets]) -> tuple[OffsetRange, ...]:
+    """The offsets that are written and not stable: behind the first transaction that is still open.
+
+    While one hangs nothing behind it can be read, though readers of committed records see no lag.
+    """
+    return tuple(
+        OffsetRange(topic_id=p.topic_id, partition=p.partition, start=p.stable_end, end=p.end)
+        for p in sorted(stable, key=lambda p: p.partition)
+        if p.end > p.stable_end
+    )
+
+
+def rows_within(batch_bytes: int, bytes_per_row: float | None, batch_rows: int) -> int:
+    """How many rows a batch may have so that it is expected to be no larger than `batch_bytes`; at least one.
+
+    `bytes_per_row` is what rows were like lately; None before there were any, and then a small batch shows it.
+    """
+    if bytes_per_row is None:
+        return min(batch_rows, FIRST_ROWS)
+    return max(1, min(batch_rows, int(batch_bytes / max(bytes_per_row, 1.0))))
 
 
 def lost_since_planned(planned: Sequence[OffsetRange], stable: Sequence[PartitionOffsets]) -> tuple[OffsetRange, ...]:

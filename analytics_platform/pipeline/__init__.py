@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from analytics_platform.errors import UnreachableError
 from analytics_platform.facts import Batch, Failpoint, LeaseReport, ModelReport, PartitionOffsets
-from analytics_platform.ingest.plan import lost_offsets, plan_batch, shortened
+from analytics_platform.ingest.plan import lost_offsets, plan_batch, rows_within, shortened, undecided
 from analytics_platform.ledger.postgres import dirty, planning
 from analytics_platform.ledger.postgres import lease as leases
 from analytics_platform.ledger.postgres.lease import Lease
+from analytics_platform.ledger.postgres.transactions import watch_transactions
 from analytics_platform.pipeline import upkeep
 from analytics_platform.pipeline.cycle import CycleReport, run_cycle
 from analytics_platform.pipeline.parts import Parts
@@ -70,12 +71,17 @@ def _plan(stream: Stream, offsets: Sequence[PartitionOffsets], parts: Parts, mus
         frontier = {**frontier, **{r.partition: r.end for r in lost}}
     if short := shortened(frontier, offsets):
         planning.alarm_shortened(parts.ledger, stream.name, short, parts.now())
-    ranges = () if must_wait else plan_batch(frontier, offsets, rows=stream.batch_rows)
+    watch_transactions(parts.ledger, stream.name, undecided(offsets), parts.now())
+    ranges = () if must_wait else plan_batch(frontier, offsets, rows=_batch_rows(stream))
     if ranges and planning.record(
         parts.ledger, parts.pipeline.name, stream.name, ranges, parts.pins(stream), parts.now()
     ):
         parts.reached(Failpoint.AFTER_PLAN)
     return {**{o.partition: o.first for o in offsets}, **frontier, **{r.partition: r.end for r in ranges}}
+
+
+def _batch_rows(stream: Stream) -> int:
+    return rows_within(stream.batch_bytes, None, stream.batch_rows)
 
 
 def has_unplanned(parts: Parts) -> bool:
@@ -132,7 +138,8 @@ def _next_batches(parts: Parts) -> tuple[list[Batch], dict[str, dict[int, int]]]
 
 def _pace(batches: Sequence[Batch], report: CycleReport, parts: Parts) -> None:
     """Let a little data gather before the next commit, unless a backlog is being drained."""
-    is_full = any(batch.offsets >= parts.pipeline.stream(batch.id.stream).batch_rows for batch in batches)
+    # half of what a batch may hold: rows turn out larger or smaller than those before them
+    is_full = any(2 * batch.offsets >= _batch_rows(parts.pipeline.stream(batch.id.stream)) for batch in batches)
     left = parts.limits.cycle_seconds - report.seconds
     if left > 0 and not is_full and not planning.open_batches(parts.ledger, parts.pipeline.stream_names):
         parts.pause(left)

@@ -1,16 +1,17 @@
+from dataclasses import replace
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.facts import OffsetRange, PartitionOffsets
-from analytics_platform.ingest.plan import lost_offsets, plan_batch
+from analytics_platform.ingest.plan import FIRST_ROWS, lost_offsets, plan_batch, rows_within, undecided
 
 TOPIC = UUID(int=7)
 
 
 def partition(number, first, end):
-    return PartitionOffsets(topic_id=TOPIC, partition=number, first=first, stable_end=end)
+    return PartitionOffsets(topic_id=TOPIC, partition=number, first=first, stable_end=end, end=end)
 
 
 @st.composite
@@ -99,3 +100,23 @@ def test_lost_offsets_are_never_skipped_by_planning_alone():
 
     assert plan_batch({0: 90}, stable, rows=5) == (OffsetRange(topic_id=TOPIC, partition=0, start=90, end=95),)
     assert lost_offsets({0: 90}, stable) == (OffsetRange(topic_id=TOPIC, partition=0, start=90, end=100),)
+
+
+def test_offsets_behind_an_open_transaction_are_undecided():
+    hanging = replace(partition(1, 0, 4), end=9)
+
+    assert undecided([partition(0, 0, 7), hanging]) == (OffsetRange(topic_id=TOPIC, partition=1, start=4, end=9),)
+
+
+@given(st.integers(1, 10**9), st.none() | st.floats(0, 10**9), st.integers(1, 10**6))
+def test_a_batch_has_at_least_one_row_and_is_expected_to_fit(batch_bytes, bytes_per_row, batch_rows):
+    rows = rows_within(batch_bytes, bytes_per_row, batch_rows)
+
+    assert 1 <= rows <= batch_rows
+    assert rows == 1 or bytes_per_row is None or rows * bytes_per_row <= batch_bytes
+
+
+def test_until_rows_are_known_a_batch_is_small():
+    assert rows_within(256_000_000, None, 200_000) == FIRST_ROWS
+    assert rows_within(256_000_000, 25_000, 200_000) == 10_240
+    assert rows_within(256_000_000, 300, 200_000) == 200_000

@@ -7,7 +7,7 @@ from kafka.protocol.consumer import ListOffsetsRequest, OffsetSpec
 from analytics_platform.facts import PartitionOffsets
 from analytics_platform.ingest.kafka.client import CONNECT_SECONDS, Answer, Client, TopicLayout
 
-READ_COMMITTED = 1
+READ_UNCOMMITTED, READ_COMMITTED = 0, 1
 # A connection that a broker's restart has broken is tried once more; a dead broker is reported after one attempt.
 PATIENCE_SECONDS = 2.0
 
@@ -21,7 +21,7 @@ def stable_offsets(client: Client, topic: str) -> list[PartitionOffsets]:
 
 
 def stable_offsets_of(client: Client, topics: Iterable[str]) -> dict[str, list[PartitionOffsets]]:
-    """The stable offsets of several topics, by one request for metadata and two to each leader.
+    """The stable offsets of several topics, by one request for metadata and three to each leader.
 
     The end is the last stable offset: behind it nothing is committed yet. Raises TopicMissingError,
     KafkaDeniedError, and UnreachableError after about 3 s.
@@ -34,16 +34,19 @@ def stable_offsets_of(client: Client, topics: Iterable[str]) -> dict[str, list[P
 
 def _ask(client: Client, names: list[str]) -> dict[str, list[PartitionOffsets]]:
     layouts = client.topics(names)
-    first = _send(client, layouts, int(OffsetSpec.EARLIEST))
-    end = _send(client, layouts, int(OffsetSpec.LATEST))
-    first_offsets, end_offsets = _collect(client, first), _collect(client, end)
+    # all are under way before the first is waited for
+    first = _send(client, layouts, int(OffsetSpec.EARLIEST), READ_COMMITTED)
+    stable_end = _send(client, layouts, int(OffsetSpec.LATEST), READ_COMMITTED)
+    end = _send(client, layouts, int(OffsetSpec.LATEST), READ_UNCOMMITTED)
+    first_offsets, stable_ends, ends = (_collect(client, answers) for answers in (first, stable_end, end))
     return {
         name: [
             PartitionOffsets(
                 topic_id=layouts[name].id,
                 partition=partition,
                 first=first_offsets[name, partition],
-                stable_end=end_offsets[name, partition],
+                stable_end=stable_ends[name, partition],
+                end=ends[name, partition],
             )
             for partition in sorted(layouts[name].leaders)
         ]
@@ -51,17 +54,17 @@ def _ask(client: Client, names: list[str]) -> dict[str, list[PartitionOffsets]]:
     }
 
 
-def _send(client: Client, layouts: Mapping[str, TopicLayout], spec: int) -> list[Answer]:
+def _send(client: Client, layouts: Mapping[str, TopicLayout], spec: int, isolation: int) -> list[Answer]:
     nodes: dict[int, dict[str, list[int]]] = {}
     for name, layout in layouts.items():
         for partition, node in layout.leaders.items():
             if node < 0:
                 raise client.unreachable(f"{name}-{partition} has no leader")
             nodes.setdefault(node, {}).setdefault(name, []).append(partition)
-    return [client.send(_request(by_topic, spec), node) for node, by_topic in nodes.items()]
+    return [client.send(_request(by_topic, spec, isolation), node) for node, by_topic in nodes.items()]
 
 
-def _request(by_topic: Mapping[str, list[int]], spec: int) -> ListOffsetsRequest:
+def _request(by_topic: Mapping[str, list[int]], spec: int, isolation: int) -> ListOffsetsRequest:
     topics = [
         Topic(
             name=name,
@@ -69,7 +72,7 @@ def _request(by_topic: Mapping[str, list[int]], spec: int) -> ListOffsetsRequest
         )
         for name, partitions in by_topic.items()
     ]
-    return ListOffsetsRequest(replica_id=-1, isolation_level=READ_COMMITTED, topics=topics, min_version=2)
+    return ListOffsetsRequest(replica_id=-1, isolation_level=isolation, topics=topics, min_version=2)
 
 
 def _collect(client: Client, answers: list[Answer]) -> dict[tuple[str, int], int]:

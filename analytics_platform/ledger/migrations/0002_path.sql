@@ -60,4 +60,14 @@ create table pause (                            -- while a row stands and is not
     until  timestamptz not null
 );
 
+create table standstill (                       -- where a partition waits for a transaction
+    stream     text not null,
+    topic_id   uuid not null,
+    partition  integer not null,
+    stable_end bigint not null,
+    since      timestamptz not null,
+    alarmed    boolean not null default false,
+    primary key (stream, topic_id, partition)
+);
+
 create trigger contract_is_a_fact before update or delete on contract for each row execute function refuse_change();
