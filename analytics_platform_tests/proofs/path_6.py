@@ -1,0 +1,226 @@
+"""5,000 batches of a skewed topic over five injected hours, compaction on: the time of a commit does not grow.
+
+A real broker, a real Postgres, real tables; only the clock is injected. Four partitions get records 1000 : 1 : 1 : 1.
+Compaction is on twice: the broker's cleaner works on the topic (every key is its own, so that no record is lost to
+it), and the tables' small files are folded after every cycle, as a lease does. A commit is a whole cycle: plan, land,
+judge, write three tables, recompute two models, publish.
+"""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from analytics_platform.catalog import catalog_of
+from analytics_platform.facts import Schema, SchemaFormat, StreamSchemas
+from analytics_platform.ingest.kafka.fetch import KafkaReader
+from analytics_platform.lake.duckdb import connect as connect_duckdb
+from analytics_platform.ledger.postgres import lease as leases
+from analytics_platform.ledger.postgres import planning
+from analytics_platform.ledger.postgres.lease import Lease
+from analytics_platform.pipeline import plan_all, upkeep
+from analytics_platform.pipeline.cycle import run_cycle
+from analytics_platform.pipeline.parts import Limits, Parts, Tables
+from analytics_platform.postgres import connect, migrate
+from analytics_platform.product import Encoding, FromField, FromKey, Model, Rule, Stream, Window
+from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
+from analytics_platform_tests.proofs.report import ROOT, Report
+
+BATCHES, HOURS = 5_000, 5
+ROWS, SKEW, PARTITIONS = 40, 1_000, 4
+WARM_UP = 100  # first commits compile, connect and fill caches
+MOST_MS_PER_1000 = 1.0
+START = datetime(2026, 11, 1, tzinfo=UTC)
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "sensor": {"type": "integer"},
+        "value": {"type": "integer"},
+        "at": {"type": "string", "format": "date-time"},
+    },
+    "required": ["sensor", "value", "at"],
+}
+READER = Schema(
+    id=1, guid=UUID(int=1), subject="readings-value", version=1, format=SchemaFormat.JSON, text=json.dumps(SCHEMA)
+)
+SCHEMAS = {"readings": StreamSchemas(stream="readings", reader=READER, writers={1: READER})}
+READINGS = Stream(
+    name="readings",
+    topic="readings",
+    pipeline="plant",
+    description="Readings of sensors.",
+    owner="team:plant",
+    encoding=Encoding.JSON,
+    identity=FromKey(),
+    event_time=FromField("at"),
+    rules=(Rule(name="value_is_positive", holds="value > 0"),),
+    partitions=PARTITIONS,
+)
+MEANS = Model(
+    name="means",
+    pipeline="plant",
+    description="Mean value per sensor and minute.",
+    owner="team:plant",
+    sql="select minute, sensor, avg(value) as mean, count(*) as readings from readings group by all",
+    inputs=("readings",),
+    grain=Window(column="minute", size=timedelta(minutes=1)),
+)
+HIGHEST = Model(
+    name="highest",
+    pipeline="plant",
+    description="Highest value per ten minutes, every two.",
+    owner="team:plant",
+    sql="select starts_at, max(value) as highest, count(*) as readings from readings group by all",
+    inputs=("readings",),
+    grain=Window(column="starts_at", size=timedelta(minutes=10), every=timedelta(minutes=2)),
+)
+PLANT = catalog_of([READINGS, MEANS, HIGHEST]).pipelines["plant"]
+
+
+@dataclass(slots=True)
+class Plant:
+    """The topic's producer and the injected clock: records happen, and are planned, at its time."""
+
+    producer: Producer
+    now: datetime = START
+    sent: int = 0
+    by_partition: list[int] = field(default_factory=lambda: [0] * PARTITIONS)
+
+    def produce(self) -> None:
+        """The records of one batch: forty on the first partition, one in 1000 on each of the others."""
+        for _ in range(ROWS):
+            self._send(0)
+            if self.by_partition[0] % SKEW == 0:
+                for partition in range(1, PARTITIONS):
+                    self._send(partition)
+        self.producer.flush(10)
+
+    def _send(self, partition: int) -> None:
+        value = {"sensor": self.sent % 20, "value": 1 + self.sent % 997, "at": self.now.isoformat()}
+        self.producer.produce("readings", json.dumps(value).encode(), f"{self.sent:08d}".encode(), partition)
+        self.sent += 1
+        self.by_partition[partition] += 1
+
+
+@dataclass(slots=True)
+class Times:
+    """Milliseconds by batch."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    upkeep: list[float] = field(default_factory=list)
+
+
+def prove(report: Report) -> None:
+    """Run the batches, fit a line through the times, and see that a cost that grows would be noticed."""
+    with tempfile.TemporaryDirectory(prefix="path-6-") as place, _opened(Path(place)) as (plant, parts):
+        times = _run(report, plant, parts)
+        rows = parts.tables.by_name["readings/silver"].rows()
+        files = {name: len(table.files()) for name, table in parts.tables.by_name.items()}
+    report.figure("records by partition", plant.by_partition)
+    report.figure("files at the end", files)
+    report.claim(f"{BATCHES} batches were published", len(times.wall) == BATCHES)
+    report.claim("every record is in silver", rows == plant.sent)
+    report.claim("the skew is 1000 : 1", plant.by_partition[0] // plant.by_partition[1] == SKEW)
+    report.claim("small files were folded", max(files.values()) < BATCHES // 10)
+    _judge(report, times)
+
+
+def _run(report: Report, plant: Plant, parts: Parts) -> Times:
+    times, step = Times(), timedelta(hours=HOURS) / BATCHES
+    with leases.taken(parts.ledger, PLANT.name, "proof", START) as lease:
+        for number in range(BATCHES):
+            plant.now = START + number * step
+            plant.produce()
+            _commit(lease, parts, times)
+            if (number + 1) % 500 == 0:
+                last = sorted(times.wall[-500:])
+                report.step(f"{number + 1} batches, hour {plant.now:%H:%M}: median {last[250]:.1f} ms a commit")
+    return times
+
+
+def _commit(lease: Lease, parts: Parts, times: Times) -> None:
+    wall, cpu = time.perf_counter(), time.process_time()
+    plan_all(parts)
+    run_cycle(planning.next_batches(parts.ledger, PLANT.stream_names), lease, parts)
+    times.wall.append((time.perf_counter() - wall) * 1000)
+    times.cpu.append((time.process_time() - cpu) * 1000)
+    wall = time.perf_counter()
+    upkeep.fold_one(parts, lease)
+    if leases.claim_upkeep(parts.ledger, lease, parts.now()):
+        upkeep.clean(parts, lease)
+    times.upkeep.append((time.perf_counter() - wall) * 1000)
+
+
+def _judge(report: Report, times: Times) -> None:
+    for name, milliseconds in (("wall", times.wall), ("cpu", times.cpu)):
+        slope, margin = slope_per_1000(milliseconds[WARM_UP:])
+        quantiles = np.quantile(milliseconds[WARM_UP:], [0.5, 0.95, 0.99]).round(1).tolist()
+        report.figure(f"{name} ms a commit, p50 p95 p99", quantiles)
+        report.figure(f"{name} slope, ms per 1,000 batches, 95% interval", [round(slope, 3), round(margin, 3)])
+        report.claim(
+            f"{name}: the 95% interval of the slope is below {MOST_MS_PER_1000} ms per 1,000 batches",
+            slope + margin < MOST_MS_PER_1000,
+        )
+    report.figure("upkeep ms, mean and most", [round(float(np.mean(times.upkeep)), 1), round(max(times.upkeep), 1)])
+    report.figure("load of the machine", round(os.getloadavg()[0], 1))
+    growing = [ms + 1.5 * number / 1000 for number, ms in enumerate(times.wall)]
+    slope, margin = slope_per_1000(growing[WARM_UP:])
+    report.claim("noticed: the same times with 1.5 ms more per 1,000 batches", slope + margin > MOST_MS_PER_1000)
+
+
+def slope_per_1000(milliseconds: list[float]) -> tuple[float, float]:
+    """The least-squares slope per 1,000 batches and half its 95% interval, its error by blocks of 50 batches.
+
+    Neighbouring times are alike (a busy moment slows several), hence blocks: means of independent stretches.
+    """
+    blocks = np.array(milliseconds[: len(milliseconds) // 50 * 50]).reshape(-1, 50).mean(axis=1)
+    x = np.arange(len(blocks)) * 50 / 1000
+    slope, offset = np.polyfit(x, blocks, 1)
+    residuals = blocks - slope * x - offset
+    error = np.sqrt(residuals @ residuals / (len(blocks) - 2) / ((x - x.mean()) @ (x - x.mean())))
+    return float(slope), float(1.984 * error)  # Student's t for 98 degrees of freedom
+
+
+@contextmanager
+def _opened(folder: Path) -> Generator[tuple[Plant, Parts]]:
+    with (
+        running_kafka(folder / "kafka", ROOT / ".state" / "jars") as kafka,
+        running_postgres(folder / "postgres") as postgres,
+        fresh_database(postgres) as dsn,
+        connect(dsn, application="proof") as ledger,
+        KafkaReader(kafka.bootstrap) as reader,
+    ):
+        migrate(ledger)
+        leases.ensure_pipeline(ledger, PLANT.name)
+        _create_topic(kafka.bootstrap)
+        plant = Plant(Producer({"bootstrap.servers": kafka.bootstrap, "linger.ms": 0}))
+        yield (
+            plant,
+            Parts(
+                pipeline=PLANT,
+                ledger=ledger,
+                reader=reader,
+                query=connect_duckdb(),
+                schemas=SCHEMAS,
+                tables=Tables.open(folder / "tables", PLANT, SCHEMAS),
+                limits=Limits(quiet_seconds=0, cycle_seconds=0),
+                now=lambda: plant.now,
+            ),
+        )
+
+
+def _create_topic(bootstrap: str) -> None:
+    compacted = {"cleanup.policy": "compact", "segment.bytes": "1048576", "min.cleanable.dirty.ratio": "0.01"}
+    topic = NewTopic("readings", PARTITIONS, 1, config=compacted)
+    AdminClient({"bootstrap.servers": bootstrap}).create_topics([topic])["readings"].result()
