@@ -223,4 +223,5 @@ def _opened(folder: Path) -> Generator[tuple[Plant, Parts]]:
 def _create_topic(bootstrap: str) -> None:
     compacted = {"cleanup.policy": "compact", "segment.bytes": "1048576", "min.cleanable.dirty.ratio": "0.01"}
     topic = NewTopic("readings", PARTITIONS, 1, config=compacted)
-    AdminClient({"bootstrap.servers": bootstrap}).create_topics([topic])["readings"].result()
+    admin = AdminClient({"bootstrap.servers": bootstrap})  # it must live until the answer comes
+    admin.create_topics([topic])["readings"].result()
