@@ -4,23 +4,24 @@ A watermark decides when timers fire and which windows are over, never which row
 recomputed, not lost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 
-def watermark(
-    newest_event_at: Mapping[int, datetime], moved_at: Mapping[int, datetime], now: datetime, idle_after: timedelta
-) -> datetime | None:
-    """The least newest event of the partitions that have news; None while it is not known.
+def active_partitions(moved_at: Mapping[int, datetime], now: datetime, idle_after: timedelta) -> set[int]:
+    """The partitions that had news lately; one that is silent for longer does not hold the others back.
 
     Args:
-        newest_event_at: by partition, the highest event time read so far.
         moved_at: by partition, when offsets of it were last planned.
-        now: by the planner's clock. When no partition has had news for `idle_after`, time moves on with this clock.
-        idle_after: how long a partition may be silent before it no longer holds the others back.
+        now: by the planner's clock.
+        idle_after: how long a partition may be silent.
     """
-    active = [partition for partition, at in moved_at.items() if now - at <= idle_after]
-    if not active:
-        return now - idle_after
-    known = [newest_event_at[partition] for partition in active if partition in newest_event_at]
-    return min(known, default=None)
+    return {partition for partition, at in moved_at.items() if now - at <= idle_after}
+
+
+def watermark(newest_event_at: Mapping[int, datetime], active: Collection[int]) -> datetime | None:
+    """The least newest event of the active partitions; None while it is not known.
+
+    `newest_event_at` is by partition the highest event time read so far.
+    """
+    return min((newest_event_at[p] for p in active if p in newest_event_at), default=None)

@@ -7,9 +7,12 @@ import duckdb
 import pyarrow as pa
 
 from analytics_platform.errors import DeclarationError
-from analytics_platform.lake.model import recompute_sql
+from analytics_platform.lake.declared import require_columns, require_result, require_same_answer
+from analytics_platform.lake.grains import numbers_or_keys
+from analytics_platform.lake.model import Slice, lives_sql, quoted, recompute_sql, touched_by
+from analytics_platform.lake.shapes import INSTANT
 from analytics_platform.lake.silver import WINNER_COLUMNS
-from analytics_platform.product import Model, Stream
+from analytics_platform.product import Key, Life, Model, Stream
 
 WINNERS = """
     select event_id, partition, "offset", payload_hash from read_parquet($uris)
@@ -54,33 +57,33 @@ def failed_rules(connection: duckdb.DuckDBPyConnection, rows: pa.Table, stream: 
     return judged["reason"].cast(pa.string())
 
 
-def recompute(
-    connection: duckdb.DuckDBPyConnection,
-    model: Model,
-    uris: Mapping[str, Sequence[str]],
-    grains: Sequence[int],
-    inputs: Mapping[str, pa.Schema],
-) -> pa.Table:
-    """The model's rows of just those grains, from the files of each input that can hold them."""
-    connection.register("dirty_grains", pa.table({"grain": pa.array(grains, pa.int64())}))
-    for name in model.inputs:
-        _register_rows(connection, name, uris.get(name, ()), inputs[name])
+def recompute(connection: duckdb.DuckDBPyConnection, model: Model, read: Slice) -> pa.Table:
+    """The model's rows of just those grains; DeclarationError where its SQL cannot run, or yields other grains."""
+    at = read.watermark.isoformat()
+    connection.execute(f"create or replace temp macro watermark() as timestamptz '{at}'")
+    if read.lives is not None:
+        connection.register("lives", read.lives)
     try:
-        return _rows(connection, recompute_sql(model))
-    except duckdb.Error as error:
-        problem = f"its SQL cannot run: {_kind(error)}"
-        raise DeclarationError(f"model {model.name}", problem, "mend its .sql file") from None
+        rows = _of_grains(connection, model, read, recompute_sql(model, read.columns))
     finally:
-        connection.unregister("dirty_grains")
+        connection.unregister("lives")
+    return rows
 
 
 def model_columns(model: Model, inputs: Mapping[str, pa.Schema]) -> pa.Schema:
-    """The columns that the model's SQL yields, found by running it over no rows."""
-    schema = recompute(connect(threads=1), model, {}, [], inputs).schema
-    if model.grain.column not in schema.names:
-        problem = f"its SQL does not select the grain column {model.grain.column}"
-        raise DeclarationError(f"model {model.name}", problem, "select it, and group by it")
+    """The columns that the model's SQL yields, found by running it over no rows; DeclarationError if it cannot work."""
+    require_columns(model, inputs)
+    require_same_answer(model)
+    kind = inputs[model.inputs[0]].field(touched_by(model, model.inputs[0])).type
+    read = Slice(grains=numbers_or_keys([], model.grain, kind), files={}, columns=inputs, lives=_no_lives(model, kind))
+    schema = recompute(connect(threads=1), model, read).schema
+    require_result(model, schema, inputs)
     return schema
+
+
+def lives_of(connection: duckdb.DuckDBPyConnection, model: Model, life: Life, read: Slice) -> pa.Table:
+    """When the rows of each of those keys can happen: key, starts, ends."""
+    return _of_grains(connection, model, read, lives_sql(model, life, read.columns[life.input]))
 
 
 def read_files(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], columns: pa.Schema) -> pa.Table:
@@ -93,16 +96,33 @@ def read_files(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], colum
     return found.select(columns.names).cast(columns)
 
 
+def _no_lives(model: Model, key: pa.DataType) -> pa.Table | None:
+    if isinstance(model.grain, Key) and model.grain.life is not None:
+        return pa.schema([("key", key), ("starts", INSTANT), ("ends", INSTANT)]).empty_table()
+    return None
+
+
+def _of_grains(connection: duckdb.DuckDBPyConnection, model: Model, read: Slice, query: str) -> pa.Table:
+    connection.register("dirty_grains", pa.table({"grain": read.grains}))
+    for name in model.inputs:
+        _register_rows(connection, name, read.files.get(name, ()), read.columns[name])
+    try:
+        return _rows(connection, query)
+    except duckdb.Error as error:
+        problem = f"its SQL cannot run: {_kind(error)}"
+        raise DeclarationError(f"model {model.name}", problem, "mend its .sql file") from None
+    finally:
+        connection.unregister("dirty_grains")
+
+
 def _register_rows(connection: duckdb.DuckDBPyConnection, name: str, uris: Sequence[str], columns: pa.Schema) -> None:
-    if not uris:
-        connection.execute(f'drop view if exists "{name}__rows"')
-        connection.register(f"{name}__rows", columns.empty_table())
-        return
-    connection.unregister(f"{name}__rows")
-    listed = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
-    connection.execute(
-        f'create or replace temp view "{name}__rows" as select * from read_parquet([{listed}], union_by_name = true)'
-    )
+    """Have the rows of those files as `<name>__rows`; columns that they do not have yet are null."""
+    connection.register(f"{name}__columns", columns.empty_table())
+    query = f"select * from {quoted(name + '__columns')}"
+    if uris:
+        listed = ", ".join(_text(uri) for uri in uris)
+        query += f" union all by name select * from read_parquet([{listed}], union_by_name = true)"
+    connection.execute(f"create or replace temp view {quoted(name + '__rows')} as {query}")
 
 
 def _kind(error: duckdb.Error) -> str:

@@ -1,102 +1,115 @@
-"""Grains of a model: which ones rows touch, and the SQL that recomputes just those. Pure."""
+"""A model's table, and the SQL that recomputes just the dirty grains of it. Pure."""
 
-from collections.abc import Collection, Iterable
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from analytics_platform.lake.grains import EPOCH, micros
 from analytics_platform.lake.shapes import TableShape
-from analytics_platform.product import Model, Window
+from analytics_platform.product import Key, Life, Model, Pipeline, Window
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-WINDOWS_PER_FILE = 60
-
-
-def micros(window: Window) -> int:
-    """A window's size in microseconds."""
-    return window.size // timedelta(microseconds=1)
+LATENESS = "late_micros"  # the column that every silver table has, and no model
 
 
-def grains_touched(event_at: pa.ChunkedArray, window: Window) -> set[int]:
-    """The windows that those instants fall into, each as its number since 1970."""
-    instants = np.asarray(pc.drop_null(event_at).cast(pa.int64()))
-    return set(np.unique(instants // micros(window)).tolist())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """What a recompute reads.
+
+    `grains` as `numbers_or_keys` gives them; `files` by input, those that can hold their rows; `columns` by input;
+    `lives` when the rows of each key can happen (key, starts, ends), None without; `watermark` what `watermark()` says.
+    """
+
+    grains: pa.Array
+    files: Mapping[str, Sequence[str]]
+    columns: Mapping[str, pa.Schema]
+    lives: pa.Table | None = None
+    watermark: datetime = EPOCH
 
 
-def spans_of(grains: Collection[int], window: Window) -> list[tuple[datetime, datetime]]:
-    """The [start, end) of each grain, ascending; neighbours merged."""
-    size = micros(window)
-    merged: list[list[int]] = []
-    for grain in sorted(grains):
-        if merged and merged[-1][1] == grain:
-            merged[-1][1] = grain + 1
-        else:
-            merged.append([grain, grain + 1])
-    return [(_instant(start * size), _instant(end * size)) for start, end in merged]
+def shape_of(model: Model, columns: pa.Schema, more_bounds: Sequence[str] = ()) -> TableShape:
+    """The model's table."""
+    grain = model.grain.column
+    bounds = (grain, *(name for name in more_bounds if name != grain))
+    return TableShape(name=model.name, columns=columns, bounded_by=bounds, sorted_by=(grain,))
 
 
-def starts_of(grains: Iterable[int], window: Window) -> list[datetime]:
-    """The start of each grain, ascending: the value of the model's grain column."""
-    return [_instant(grain * micros(window)) for grain in sorted(grains)]
+def touched_by(model: Model, name: str) -> str:
+    """The column of an input that says which grains of the model its rows belong to."""
+    return model.touches.get(name, "event_at")
 
 
-def recompute_sql(model: Model) -> str:
+def bounds_wanted(pipeline: Pipeline, name: str) -> list[str]:
+    """The columns of a stream or model whose bounds its files must record, for models to find their rows by."""
+    wanted = [touched_by(model, name) for model in pipeline.readers(name)]
+    for life in (_life(model) for model in pipeline.readers(name)):
+        if life is not None and life.input == name:
+            wanted += [life.starts, life.ends]
+    return sorted(set(wanted))
+
+
+def is_stream(columns: pa.Schema) -> bool:
+    """Whether these are the columns of a silver table, and not of a model."""
+    return LATENESS in columns.names
+
+
+def recompute_sql(model: Model, columns: Mapping[str, pa.Schema]) -> str:
     """The model's SELECT over its inputs cut down to the dirty grains.
 
-    It expects relations `<input>__rows` and a relation `dirty_grains` with the column `grain`.
+    It expects relations `<input>__rows`, `dirty_grains` with the column `grain`, and where keys have lives, `lives`.
     """
-    size = micros(model.grain)
-    inputs = ",\n".join(_input(name, model.grain.column, size) for name in model.inputs)
+    inputs = ",\n".join(_input(model, name, columns[name]) for name in model.inputs)
     return f"with {inputs}\nselect * from (\n{model.sql.strip().rstrip(';')}\n)"
 
 
-def _input(name: str, column: str, size: int) -> str:
-    grain = f"(epoch_us(event_at) // {size})"
+def lives_sql(model: Model, life: Life, columns: pa.Schema) -> str:
+    """The lives of the dirty keys, from `<input>__rows` of the input that has them: key, starts, ends."""
+    key = quoted(touched_by(model, life.input))
     return (
-        f'"{name}" as (select *, make_timestamptz({grain} * {size}) as "{column}" from "{name}__rows"\n'
-        f"  where {grain} in (select grain from dirty_grains))"
+        f"select distinct {key} as key, {quoted(life.starts)} as starts, {quoted(life.ends)} as ends\n"
+        f"from {quoted(life.input + '__rows')} where {_is_seen(model, columns)} and {_is_dirty(key)}"
     )
 
 
-def shape_of(model: Model, columns: pa.Schema) -> TableShape:
-    """The model's table."""
-    grain = (model.grain.column,)
-    return TableShape(name=model.name, columns=columns, bounded_by=grain, sorted_by=grain)
+def _life(model: Model) -> Life | None:
+    return model.grain.life if isinstance(model.grain, Key) else None
 
 
-def outside(rows: pa.Table, column: str, starts: Collection[datetime]) -> pa.Table:
-    """The rows of other grains than those."""
-    return rows.filter(pc.invert(_in(rows, column, starts)))
+def _input(model: Model, name: str, columns: pa.Schema) -> str:
+    rows, seen = quoted(name + "__rows"), _is_seen(model, columns)
+    column = quoted(touched_by(model, name))
+    if isinstance(model.grain, Window):
+        return f"{quoted(name)} as ({_windowed(model.grain, column, rows, seen)})"
+    life = model.grain.life
+    if life is None or name == life.input or not is_stream(columns):
+        return f"{quoted(name)} as (select * from {rows} where {seen} and {_is_dirty(column)})"
+    return (
+        f"{quoted(name)} as (select r.* from {rows} r semi join lives l\n"
+        f"  on r.{column} = l.key and r.event_at between l.starts and l.ends where {seen})"
+    )
 
 
-def inside(rows: pa.Table, column: str, starts: Collection[datetime]) -> pa.Table:
-    """The rows of those grains."""
-    return rows.filter(_in(rows, column, starts))
+def _windowed(window: Window, column: str, rows: str, seen: str) -> str:
+    """Each row once for every dirty window that it belongs to, with the window's start."""
+    step, overlap = micros(window.step), window.size // window.step
+    number = f"epoch_us({column}) // {step}" if overlap == 1 else f"epoch_us({column}) // {step} - back.steps"
+    hops = "" if overlap == 1 else f", range({overlap}) back(steps)"
+    return (
+        f"select r.*, make_timestamptz(({number}) * {step}) as {quoted(window.column)} from {rows} r{hops}\n"
+        f"  where {seen} and {_is_dirty(number)}"
+    )
 
 
-def concatenated(kept: pa.Table, recomputed: pa.Table) -> pa.Table:
-    """Both, in the columns of the first."""
-    return pa.concat_tables([kept, recomputed.select(kept.column_names)])
+def _is_dirty(value: str) -> str:
+    return f"({value}) in (select grain from dirty_grains)"
 
 
-def by_bucket(rows: pa.Table, window: Window) -> list[pa.Table]:
-    """The rows cut into one part per sixty windows, each sorted by grain.
-
-    A file then holds one bucket only, so that a late row rewrites its own bucket and never the whole table.
-    """
-    ordered = rows.sort_by(window.column)
-    starts = np.asarray(ordered[window.column].combine_chunks().cast(pa.int64()))
-    buckets = starts // (micros(window) * WINDOWS_PER_FILE)
-    cuts = [0, *(np.flatnonzero(np.diff(buckets)) + 1).tolist(), len(starts)]
-    return [ordered.slice(a, b - a) for a, b in pairwise(cuts) if b > a]
+def _is_seen(model: Model, columns: pa.Schema) -> str:
+    """Leaves out the rows that come too late for this model."""
+    return f"coalesce({LATENESS}, 0) <= {micros(model.lateness)}" if is_stream(columns) else "true"
 
 
-def _in(rows: pa.Table, column: str, starts: Collection[datetime]) -> pa.ChunkedArray:
-    return pc.is_in(rows[column], value_set=pa.array(sorted(starts), rows[column].type))
-
-
-def _instant(micros_since_1970: int) -> datetime:
-    return EPOCH + timedelta(microseconds=micros_since_1970)
+def quoted(name: str) -> str:
+    """A SQL name."""
+    return '"' + name.replace('"', '""') + '"'

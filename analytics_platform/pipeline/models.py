@@ -1,20 +1,27 @@
-"""Recomputing models: just the dirty grains, from what silver holds now, replaced in one commit."""
+"""Recomputing models: just the dirty grains, from what their inputs hold now, each model replaced in one commit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from analytics_platform.facts import ModelReport
-from analytics_platform.lake import model as grains
+from analytics_platform.errors import DeclarationError
+from analytics_platform.facts import Failpoint, ModelReport
 from analytics_platform.lake.duckdb import read_files, recompute
-from analytics_platform.lake.fingerprint import fingerprint
-from analytics_platform.lake.prune import files_overlapping, files_with_any
-from analytics_platform.lake.shapes import Layer
-from analytics_platform.ledger.postgres import dirty
+from analytics_platform.lake.grains import EPOCH, grains_touched, next_gathering, over, values_of, within
+from analytics_platform.lake.model import LATENESS, Slice, touched_by
+from analytics_platform.lake.rewrite import changed_rows, files_rewritten, parts_of
+from analytics_platform.lake.tables import Table
+from analytics_platform.ledger.postgres import dirty, timers
 from analytics_platform.pipeline.parts import Parts
-from analytics_platform.product import Model
+from analytics_platform.pipeline.slices import slice_of
+from analytics_platform.pipeline.watermarks import Newest, of_model, recorded_watermarks, watermarks_now
+from analytics_platform.product import Model, Window
+
+MOST_GRAINS = 50_000  # of one model in one cycle; what is left stays dirty for the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,54 +33,114 @@ class Recomputed:
     watermarks: Mapping[str, datetime]
 
 
-def mark_touched(stream: str, rows: pa.Table, cause: str, parts: Parts) -> None:
-    """Have every model recompute what these silver rows of a stream belong to, be they added or removed."""
-    for model in parts.pipeline.models:
-        if stream in model.inputs:
-            touched = grains.grains_touched(rows["event_at"], model.grain)
-            dirty.mark(parts.ledger, model.name, [str(grain) for grain in touched], cause)
+def mark_touched(stream: str, rows: pa.Table, cause: str, parts: Parts, *, at_once: bool = False) -> None:
+    """Have every model recompute what these silver rows of a stream belong to, be they added or removed.
+
+    Late rows of windows that are over are gathered for a while, unless they shall count `at_once`.
+    """
+    watermarks = recorded_watermarks(parts)
+    for model in parts.pipeline.readers(stream):
+        seen = rows.filter(pc.invert(_is_too_late(rows, model)))
+        grains = grains_touched(seen[touched_by(model, stream)], model.grain)
+        at = of_model(model, parts.pipeline, watermarks)
+        gathered = set() if at_once or at is None else _gathered(model, grains, at)
+        dirty.mark(parts.ledger, model.name, grains - gathered, cause)
+        if at is not None and gathered:
+            due = next_gathering(at, model.late_every)
+            timers.arm(parts.ledger, model.name, [(grain, due) for grain in gathered], cause)
 
 
 def count_too_late(stream: str, rows: pa.Table, parts: Parts) -> dict[str, int]:
-    """By model that reads the stream, how many of these silver rows it leaves out."""
-    return {}
+    """By model that reads the stream, how many of these silver rows it leaves out; zeros are not named."""
+    counts = {m.name: pc.sum(_is_too_late(rows, m)).as_py() or 0 for m in parts.pipeline.readers(stream)}
+    return {name: count for name, count in counts.items() if count}
 
 
-def recompute_models(parts: Parts, epoch: int, newest: Mapping[str, Mapping[int, datetime]]) -> Recomputed:
-    """Recompute what is dirty, in the order of lineage.
+def is_due(parts: Parts) -> bool:
+    """Whether a cycle without any batch has something to do: a grain is dirty, or time has reached a timer."""
+    if dirty.is_any(parts.ledger, parts.pipeline.model_names):
+        return True
+    first = timers.first_due(parts.ledger, parts.pipeline.model_names)
+    watermarks = watermarks_now(parts, {}) if first else {}
+    at = {name: of_model(parts.pipeline.model(name), parts.pipeline, watermarks) for name in first}
+    return any(found is not None and first[name] <= found for name, found in at.items())
+
+
+def recompute_models(parts: Parts, epoch: int, newest: Newest) -> Recomputed:
+    """Let timers fire, and recompute what is dirty, in the order of lineage.
 
     `newest` are the highest event times by partition of the streams that this cycle has judged.
     """
-    seen = {model.name: dirty.marks(parts.ledger, model.name) for model in parts.pipeline.models}
-    reports = {
-        model.name: recompute_model(model, {int(g): m for g, m in seen[model.name].items()}, parts, epoch)
-        for model in parts.pipeline.models
-        if seen[model.name]
-    }
-    return Recomputed(reports=reports, seen_marks=seen, watermarks={})
+    watermarks = watermarks_now(parts, newest)
+    reports, seen = {}, {}
+    for model in parts.pipeline.models:
+        at = of_model(model, parts.pipeline, watermarks) or EPOCH
+        timers.fire(parts.ledger, model.name, at)
+        seen[model.name] = dirty.marks(parts.ledger, model.name, MOST_GRAINS)
+        if seen[model.name]:
+            reports[model.name] = recompute_model(model, seen[model.name], at, parts, epoch)
+    return Recomputed(reports=reports, seen_marks=seen, watermarks=watermarks)
 
 
-def recompute_model(model: Model, marks: Mapping[int, int], parts: Parts, epoch: int) -> ModelReport:
-    """Replace the marked grains by what their inputs say now; a grain without rows disappears."""
+def recompute_model(model: Model, marks: Mapping[str, int], at: datetime, parts: Parts, epoch: int) -> ModelReport:
+    """Replace the marked grains by what their inputs say when time has come to `at`; one without rows disappears."""
     table = parts.tables.by_name[model.name]
-    decided_on = table.version
-    rows = recompute(parts.query, model, _input_files(model, marks, parts), sorted(marks), parts.tables.silver_columns)
-    rows = rows.cast(table.shape.columns)
-    starts = grains.starts_of(marks, model.grain)
-    column = model.grain.column
-    touched = files_with_any(table.files(), column, starts)
-    before = read_files(parts.query, table.uris(touched), table.shape.columns)
-    if fingerprint(grains.inside(before, column, starts)) != fingerprint(rows):
-        kept = grains.outside(before, column, starts)
-        merged = grains.by_bucket(grains.concatenated(kept, rows), model.grain)
-        table.replace(touched, merged, decided_on=decided_on, epoch=epoch)
+    read = slice_of(model, marks.keys(), at, parts)
+    rows = recompute(parts.query, model, read).cast(table.shape.columns)
+    kind = table.shape.columns.field(model.grain.column).type
+    grains = values_of(marks, model.grain, kind)
+    _require_own(rows, model, grains)
+    _replace(model, table, rows, grains, parts, epoch)
+    _arm_ends(model, read, parts)
     return ModelReport(model=model.name, grains=len(marks), version=table.version, rows=table.rows())
 
 
-def _input_files(model: Model, marks: Mapping[int, int], parts: Parts) -> dict[str, list[str]]:
-    spans = grains.spans_of(marks, model.grain)
-    found = {}
-    for name in model.inputs:
-        table = parts.tables.of(name, Layer.SILVER)
-        found[name] = table.uris(files_overlapping(table.files(), "event_at", spans))
-    return found
+def _replace(model: Model, table: Table, rows: pa.Table, grains: pa.Array, parts: Parts, epoch: int) -> None:
+    """Put the rows in the place of those that the table has of these grains, after marking who reads what changes."""
+    column, decided_on = model.grain.column, table.version
+    files = files_rewritten(table.files(), column, grains.to_pylist())
+    before = read_files(parts.query, table.uris(files), table.shape.columns)
+    inside = within(before, column, grains)
+    changed = changed_rows(before.filter(inside), rows)
+    if not changed.num_rows:
+        return
+    for reader in parts.pipeline.readers(model.name):
+        touched = grains_touched(changed[touched_by(reader, model.name)], reader.grain)
+        dirty.mark(parts.ledger, reader.name, touched, model.name)
+        parts.reached(Failpoint.AFTER_DIRTY)
+    replaced = {file.path for file in files}
+    kept = [file for file in table.files() if file.path not in replaced]
+    merged = pa.concat_tables([before.filter(pc.invert(inside)), rows])
+    table.replace(files, parts_of(merged, column, kept), decided_on=decided_on, epoch=epoch)
+
+
+def _arm_ends(model: Model, read: Slice, parts: Parts) -> None:
+    """Have each key recomputed when its life is over.
+
+    Armed with every recompute and not with the row: whatever was killed, what is cleared now is armed before.
+    """
+    if read.lives is None:
+        return
+    ahead = read.lives.filter(pc.greater(read.lives["ends"], pa.scalar(read.watermark, read.lives["ends"].type)))
+    keys = ahead["key"].cast(pa.string()).to_pylist()
+    timers.arm(parts.ledger, model.name, list(zip(keys, ahead["ends"].to_pylist(), strict=True)), "end of its life")
+
+
+def _gathered(model: Model, grains: set[str], at: datetime) -> set[str]:
+    """The grains that can wait for more late rows: windows that are over, while time goes on."""
+    if not isinstance(model.grain, Window) or at >= timers.END_OF_STREAM:
+        return set()
+    return over(grains, model.grain, at)
+
+
+def _is_too_late(rows: pa.Table, model: Model) -> Any:
+    """A mask of the rows of a stream that the model leaves out."""
+    bound = model.lateness // timedelta(microseconds=1)
+    return pc.fill_null(pc.greater(rows[LATENESS], bound), False)
+
+
+def _require_own(rows: pa.Table, model: Model, grains: pa.Array) -> None:
+    mask = within(rows, model.grain.column, grains)
+    if rows.num_rows and not pc.all(mask).as_py():
+        problem = f"its SQL yields rows of other values of {model.grain.column} than those it was asked for"
+        raise DeclarationError(f"model {model.name}", problem, "select the grain column as it is, and group by it")

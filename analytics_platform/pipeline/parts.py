@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -17,7 +17,7 @@ from analytics_platform.ingest.decode import reader_columns
 from analytics_platform.ingest.records import RecordReader
 from analytics_platform.lake import shapes
 from analytics_platform.lake.duckdb import model_columns
-from analytics_platform.lake.model import shape_of
+from analytics_platform.lake.model import bounds_wanted, shape_of
 from analytics_platform.lake.shapes import Layer, TableShape
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger import contract
@@ -86,7 +86,7 @@ class Tables:
     """The pipeline's open tables by name, and the columns that models read."""
 
     by_name: Mapping[str, Table]
-    silver_columns: Mapping[str, pa.Schema]
+    input_columns: Mapping[str, pa.Schema]
 
     @classmethod
     def open(
@@ -99,7 +99,11 @@ class Tables:
         """Open every table of the pipeline, creating what is missing."""
         all_shapes = pipeline_shapes(pipeline, schemas)
         tables = {name: Table.open(folder, shape, reached) for name, shape in all_shapes.items()}
-        return cls(tables, {s.name: all_shapes[f"{s.name}/{Layer.SILVER}"].columns for s in pipeline.streams})
+        return cls(tables, {read_as(name): shape.columns for name, shape in all_shapes.items()})
+
+    def input(self, name: str) -> Table:
+        """The table that models read under that name: a stream's silver, or a model's."""
+        return self.by_name.get(name) or self.of(name, Layer.SILVER)
 
     def of(self, stream: str, layer: Layer) -> Table:
         """A stream's table."""
@@ -115,7 +119,15 @@ def pipeline_shapes(pipeline: Pipeline, schemas: Mapping[str, StreamSchemas]) ->
     found: list[TableShape] = []
     for stream in pipeline.streams:
         silver = shapes.silver(stream.name, reader_columns(schemas[stream.name].reader))
-        found += [shapes.bronze(stream.name), silver, shapes.exceptions(stream.name)]
-    columns = {shape.name.removesuffix(f"/{Layer.SILVER}"): shape.columns for shape in found}
-    found += [shape_of(model, model_columns(model, columns)) for model in pipeline.models]
+        bounds = dict.fromkeys((*silver.bounded_by, *bounds_wanted(pipeline, stream.name)))
+        found += [shapes.bronze(stream.name), replace(silver, bounded_by=tuple(bounds)), shapes.exceptions(stream.name)]
+    columns = {read_as(shape.name): shape.columns for shape in found}
+    for model in pipeline.models:
+        columns[model.name] = model_columns(model, columns)
+        found.append(shape_of(model, columns[model.name], bounds_wanted(pipeline, model.name)))
     return {shape.name: shape for shape in found}
+
+
+def read_as(table: str) -> str:
+    """The name under which models read that table: a stream's for silver."""
+    return table.removesuffix(f"/{Layer.SILVER}")

@@ -9,6 +9,7 @@ from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import planning, publication
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.product import Window
 
 CUTS_KEPT_HOURS = 2  # how far back readers may go, and longer than the longest reader
 
@@ -51,7 +52,8 @@ def _expire(parts: Parts, lease: Lease, keep_from: datetime) -> None:
         for layer in Layer:
             _drop(parts.tables.of(stream.name, layer), "batch", first_kept, lease)
     for model in parts.pipeline.models:
-        _drop(parts.tables.by_name[model.name], model.grain.column, keep_from - model.grain.size, lease)
+        if isinstance(model.grain, Window):
+            _drop(parts.tables.by_name[model.name], model.grain.column, keep_from - model.grain.size, lease)
 
 
 def _drop(table: Table, column: str, keep_from: datetime | int, lease: Lease) -> None:

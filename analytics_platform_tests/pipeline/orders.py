@@ -13,6 +13,7 @@ from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.fingerprint import fingerprint
 from analytics_platform.lake.shapes import Layer, hashed
 from analytics_platform.ledger.postgres.lease import ensure_pipeline
+from analytics_platform.ledger.postgres.timers import end_stream
 from analytics_platform.pipeline import run_lease
 from analytics_platform.pipeline.parts import Limits, Parts, Tables
 from analytics_platform.postgres import connect, migrate
@@ -112,6 +113,12 @@ def opened(dsn, folder, kafka, reached=lambda _: None, pipeline=SHOP):
 def lease(parts, run_id="run"):
     """Run one lease to its end."""
     return run_lease(parts, run_id, parts.now().replace(minute=0, second=0, microsecond=0))
+
+
+def finish(parts):
+    """The stream ends, and a last lease works off what waited for that."""
+    end_stream(parts.ledger, ORDERS.name)
+    lease(parts, "last")
 
 
 def rows(parts, table):

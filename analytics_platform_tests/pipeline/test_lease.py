@@ -24,6 +24,7 @@ from analytics_platform_tests.pipeline.orders import (
     START,
     KilledError,
     content,
+    finish,
     kafka_with,
     kill_at,
     lease,
@@ -41,8 +42,10 @@ def clean_run(dsn, folder, kafka):
     """The content after a lease that nothing disturbed; the ledger is empty again afterwards."""
     with opened(dsn, folder, kafka) as parts:
         lease(parts)
+        finish(parts)
         parts.ledger.execute(
-            "truncate batch_range, batch_run, batch, frontier, dirty, publication, pipeline, manifest, outbox"
+            "truncate batch_range, batch_run, batch, frontier, dirty, timer, watermark, publication, pipeline,"
+            " manifest, outbox"
         )
         return content(parts)
 
@@ -91,6 +94,7 @@ def test_the_cut_into_batches_does_not_change_content(ledger_dsn, tmp_path, rows
     cut = replace(SHOP, streams=(replace(ORDERS, batch_rows=rows_per_batch),))
     with opened(ledger_dsn, tmp_path / "cut", kafka, pipeline=cut) as parts:
         assert lease(parts).cycles > 1
+        finish(parts)
         assert content(parts) == whole
 
 
@@ -103,6 +107,7 @@ def test_a_worker_killed_anywhere_leaves_the_content_of_a_clean_run(ledger_dsn, 
         lease(parts)
     with opened(ledger_dsn, tmp_path / "hurt", kafka) as parts:
         lease(parts, "second")
+        finish(parts)
         assert content(parts) == clean
         assert planning.frontier(parts.ledger, "orders", kafka.topics[ORDERS.topic].id) == dict(
             enumerate(map(len, kafka.topics[ORDERS.topic].logs))

@@ -21,6 +21,10 @@ MOVE_ON = """
     on conflict (stream) do update set at = greatest(watermark.at, excluded.at)
 """
 
+NEWEST_EVENT_AT = """
+    select body -> 'newest_event_at' from manifest where stream = %s order by number desc, revision desc limit 1
+"""
+
 
 def arm(connection: psycopg.Connection, model: str, due: Collection[tuple[str, datetime]], cause: str) -> None:
     """Have each grain become dirty when the watermark reaches its instant; one armed already stays as it is."""
@@ -61,3 +65,9 @@ def moved_at(connection: psycopg.Connection, stream: str) -> dict[int, datetime]
     """By partition, when offsets of it were last planned."""
     rows = connection.execute("select partition, max(moved_at) from frontier where stream = %s group by 1", [stream])
     return dict(rows.fetchall())
+
+
+def newest_event_at(connection: psycopg.Connection, stream: str) -> dict[int, datetime]:
+    """By partition, the highest event time of everything published of the topic that was read last."""
+    row = connection.execute(NEWEST_EVENT_AT, [stream]).fetchone()
+    return {int(partition): datetime.fromisoformat(at) for partition, at in row[0].items()} if row else {}
