@@ -8,12 +8,14 @@
     │   ├── TopicMissingError   the topic does not exist
     │   ├── KafkaDeniedError    the broker knows us and refuses
     │   ├── ProduceRefusedError records that the broker will never take
+    │   ├── ClientInUseError    a connection that somebody else is using
     │   ├── OldFormatError      messages from before record batches
     │   ├── OffsetsLostError    the broker no longer has offsets that were planned
     │   ├── TopicChangedError   the topic was deleted and created again
     │   └── MalformedBatchError bytes from the broker are no record batch
     ├── LedgerError
-    │   └── FencedError         a newer writer has taken over
+    │   ├── FencedError         a newer writer has taken over
+    │   └── LedgerLostError     the ledger does not know what the tables hold
     ├── TableError
     │   ├── StaleError          a table changed between decision and commit
     │   ├── BronzeLostError     bronze does not hold what was landed
@@ -99,15 +101,26 @@ class ProduceRefusedError(KafkaError):
         return f"{where}: the broker refuses the records ({self.reason}); check max.message.bytes and other producers"
 
 
+class ClientInUseError(KafkaError):
+    """A connection to Kafka was used by two at once."""
+
+    def __init__(self, address: str, owner: str) -> None:
+        super().__init__(address, owner)
+        self.address, self.owner = address, owner
+
+    def __str__(self) -> str:
+        return f"the client of Kafka at {self.address} belongs to {self.owner}; open a reader of your own, after a fork"
+
+
 class OldFormatError(KafkaError):
-    """The log holds messages from before Kafka 0.11, which only the plain reader knows."""
+    """The log holds messages from before Kafka 0.11: they are read one by one."""
 
     def __init__(self, topic: str, partition: int, version: int) -> None:
         super().__init__(topic, partition, version)
         self.topic, self.partition, self.version = topic, partition, version
 
     def __str__(self) -> str:
-        return f"{self.topic}-{self.partition}: message format {self.version}; read this topic with PlainReader"
+        return f"{self.topic}-{self.partition}: message format {self.version}; read it with PlainReader"
 
 
 class OffsetsLostError(KafkaError):
@@ -164,6 +177,21 @@ class FencedError(LedgerError):
 
     def __str__(self) -> str:
         return f"{self.where}: epoch {self.theirs} took over from {self.ours}; nothing to do, the newer run goes on"
+
+
+class LedgerLostError(LedgerError):
+    """The ledger does not know what the tables hold: it was lost, or restored from before it."""
+
+    def __init__(self, pipeline: str, batch: str) -> None:
+        super().__init__(pipeline, batch)
+        self.pipeline, self.batch = pipeline, batch
+
+    def __str__(self) -> str:
+        return (
+            f"pipeline {self.pipeline}: the tables record batch {self.batch}, which this ledger has not planned: it "
+            "was lost, or restored from an old backup; nothing is written until `ap ledger rebuild` has run on an "
+            "empty one"
+        )
 
 
 class TableError(PlatformError):

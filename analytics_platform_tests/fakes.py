@@ -1,6 +1,7 @@
 """Stand-ins that keep everything in memory; the suites of the real things run on them too."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -10,7 +11,7 @@ import pyarrow as pa
 
 from analytics_platform.errors import OffsetsLostError, TopicChangedError, TopicMissingError, UnreachableError
 from analytics_platform.facts import OffsetRange, PartitionOffsets
-from analytics_platform.ingest.records import CHUNK_BYTES, RECORDS_SCHEMA
+from analytics_platform.ingest.records import CHUNK_BYTES, RECORDS_SCHEMA, Gap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +95,20 @@ class FakeReader:
         """See RecordReader."""
         return {name: self._offsets(self.kafka.topic(name)) for name in topics}
 
-    def fetch(self, topic: str, ranges: Sequence[OffsetRange], chunk_bytes: int = CHUNK_BYTES) -> Iterator[pa.Table]:
+    def fetch(
+        self,
+        topic: str,
+        ranges: Sequence[OffsetRange],
+        chunk_bytes: int = CHUNK_BYTES,
+        gaps: Counter[Gap] | None = None,
+    ) -> Iterator[pa.Table]:
         """See RecordReader; `chunk_bytes` does not matter here."""
         for planned in ranges:
             if planned.start < planned.end:
                 yield from self._read(topic, planned)
+                log = self._held(topic, planned).logs[planned.partition]
+                if gaps is not None:
+                    gaps[Gap.MISSING] += log[planned.start : planned.end].count(None)
         for planned in ranges:
             self._held(topic, planned)
 

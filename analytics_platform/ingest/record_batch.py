@@ -4,6 +4,7 @@ Format: kafka.apache.org/documentation/#recordbatch; only version 2, which broke
 """
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from crc32c import crc32c
 from analytics_platform.errors import MalformedBatchError, OldFormatError
 from analytics_platform.ingest.record_codecs import inflate
 from analytics_platform.ingest.record_fields import LEAST_RECORD_BYTES, PADDING, Payload, decode_records, read_varint
-from analytics_platform.ingest.records import CHUNK_BYTES, RECORDS_SCHEMA
+from analytics_platform.ingest.records import CHUNK_BYTES, RECORDS_SCHEMA, Gap
 
 # offset, length, leader epoch, version, CRC, attributes, last delta, first and last time, producer id and epoch,
 # sequence, count
@@ -73,16 +74,22 @@ def next_offset(raw: bytes, position: int) -> int:
 def decode_batches(fetched: FetchedBytes) -> pa.Table:
     """The wanted records of the complete batches, as RECORDS_SCHEMA in offset order; a partial last batch is left.
 
-    Raises MalformedBatchError for bytes that are no record batches, OldFormatError for those of another version.
+    Raises MalformedBatchError for bytes that are no record batches, OldFormatError if they begin with another version.
     """
     return pa.concat_tables([RECORDS_SCHEMA.empty_table(), *decode_chunks(fetched)])
 
 
-def decode_chunks(fetched: FetchedBytes, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pa.Table]:
-    """As `decode_batches`, in tables of about `chunk_bytes` (decompressed), so that memory stays bounded."""
+def decode_chunks(
+    fetched: FetchedBytes, chunk_bytes: int = CHUNK_BYTES, gaps: Counter[Gap] | None = None
+) -> Iterator[pa.Table]:
+    """As `decode_batches`, in tables of about `chunk_bytes` (decompressed), so that memory stays bounded.
+
+    The wanted offsets up to the end of the complete batches that hold no record are added to `gaps`, counted from
+    the batches' headers: whoever compares them with the records finds what a decoder has lost.
+    """
     pending: list[Payload] = []
     size = count = 0
-    for payload in _payloads(fetched):
+    for payload in _payloads(fetched, Counter() if gaps is None else gaps):
         if pending and (size + len(payload.body) > min(chunk_bytes, TABLE_BYTES) or count > CHUNK_RECORDS):
             yield from _decode(fetched, pending)
             pending, size, count = [], 0, 0
@@ -99,26 +106,57 @@ def _decode(fetched: FetchedBytes, payloads: list[Payload]) -> Iterator[pa.Table
         yield table.slice(first, last - first)
 
 
-def _payloads(fetched: FetchedBytes) -> Iterator[Payload]:
+def _payloads(fetched: FetchedBytes, gaps: Counter[Gap]) -> Iterator[Payload]:
     """The batches that hold wanted records: no control records, nothing of an aborted transaction."""
     to_come = sorted(fetched.aborted, key=lambda transaction: transaction[1], reverse=True)
     aborting: set[int] = set()
+    position = fetched.start
     for batch in _batches(fetched):
         while to_come and to_come[-1][1] <= batch.last_offset:
             aborting.add(to_come.pop()[0])
+        first = min(max(batch.base_offset, position), fetched.end)
+        end = max(first, min(batch.last_offset + 1, fetched.end))
+        gaps[Gap.MISSING] += first - position
+        position = end
         if batch.attributes & CONTROL:
+            gaps[Gap.CONTROL] += end - first
             if batch.producer_id in aborting and _control_type(fetched, batch) == ABORT:
                 aborting.discard(batch.producer_id)
         elif batch.attributes & TRANSACTIONAL and batch.producer_id in aborting:
-            continue
-        elif batch.last_offset >= fetched.start and batch.base_offset < fetched.end:
-            yield _payload(fetched, batch)
+            gaps[Gap.ABORTED] += end - first
+        elif first < end:
+            payload = _payload(fetched, batch)
+            gaps[Gap.MISSING] += _missing(payload, first, end)
+            yield payload
+
+
+def _missing(payload: Payload, first: int, end: int) -> int:
+    """How many of the batch's offsets from `first` to `end` hold no record; looks into it only if it is cut."""
+    span = payload.last_delta + 1
+    if payload.count == span:
+        return 0
+    if end - first == span:
+        return span - payload.count
+    return end - first - sum(first <= offset < end for offset in _offsets(payload))
+
+
+def _offsets(payload: Payload) -> Iterator[int]:
+    """Each record's offset, found by walking from one to the next."""
+    data, at = memoryview(bytes(payload.body) + bytes(3 * PADDING)), 0
+    for _ in range(payload.count):
+        size, at = read_varint(data, min(at, len(payload.body)))
+        _, delta_at = read_varint(data, at + 1)  # behind the attributes: the time
+        delta, _ = read_varint(data, delta_at)
+        yield payload.base_offset + delta
+        at += max(size, 0)
 
 
 def _batches(fetched: FetchedBytes) -> Iterator[_Batch]:
     raw, at, after = memoryview(fetched.raw), 0, -1
     while at + VERSION_AT < len(raw):
         if raw[at + VERSION_AT] != 2:
+            if at:  # the next fetch begins with it
+                return
             raise OldFormatError(fetched.topic, fetched.partition, raw[at + VERSION_AT])
         if at + HEADER.size > len(raw):
             return

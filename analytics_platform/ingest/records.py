@@ -1,6 +1,8 @@
 """What a landed record looks like, and what every reader of a topic can do. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from typing import Protocol, Self
 
 import numpy as np
@@ -25,6 +27,15 @@ CHUNK_BYTES = 64 << 20
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 
 
+class Gap(StrEnum):
+    """Why an offset has no record, by what the log itself says: it is counted beside the records, not from them."""
+
+    CONTROL = "control"  # the marker that ends a transaction
+    ABORTED = "aborted"  # written by a transaction that was aborted
+    MISSING = "missing"  # no longer in the log: compacted away
+    UNEXPLAINED = "unexplained"  # read record by record, where all that is seen is that none came
+
+
 class RecordReader(Protocol):
     """Reads stable offsets and the records in planned ranges; one object per process, closed by `with`."""
 
@@ -32,12 +43,18 @@ class RecordReader(Protocol):
         """What is stable now, by topic, in partition order; cheap enough for every second."""
         ...
 
-    def fetch(self, topic: str, ranges: Sequence[OffsetRange], chunk_bytes: int = CHUNK_BYTES) -> Iterator[pa.Table]:
+    def fetch(
+        self,
+        topic: str,
+        ranges: Sequence[OffsetRange],
+        chunk_bytes: int = CHUNK_BYTES,
+        gaps: Counter[Gap] | None = None,
+    ) -> Iterator[pa.Table]:
         """The records of the ranges, as tables of RECORDS_SCHEMA, each of one partition and in offset order.
 
-        Ends when every range is read to its end; offsets without a record (compaction, transaction markers)
-        leave gaps. The topic's id is compared before the first and after the last table, so commit nothing
-        before the iterator has ended. `chunk_bytes` bounds a table, up to the size of one record batch.
+        Ends when every range is read to its end; offsets without a record leave gaps, which are added to `gaps`.
+        The topic's id is compared before the first and after the last table, so commit nothing before the iterator
+        has ended. `chunk_bytes` bounds a table, up to the size of one record batch.
 
         Raises OffsetsLostError, TopicChangedError, UnreachableError, MalformedBatchError.
         """

@@ -5,8 +5,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import settings
 
-from analytics_platform.ingest.kafka.fetch import KafkaReader
-from analytics_platform.ingest.kafka.plain import PlainReader
+from analytics_platform.ingest.kafka.fetch import KafkaReader, PlainReader
 from analytics_platform_tests.fakes import FakeKafka
 from analytics_platform_tests.ingest.topics import KafkaTopics
 

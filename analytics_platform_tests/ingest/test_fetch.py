@@ -13,7 +13,7 @@ import pytest
 
 from analytics_platform.errors import OffsetsLostError, TopicChangedError
 from analytics_platform.facts import OffsetRange
-from analytics_platform.ingest.kafka.plain import PlainReader
+from analytics_platform.ingest.kafka.fetch import PlainReader
 from analytics_platform.ingest.plan import plan_batch
 from analytics_platform.ingest.records import RECORDS_SCHEMA, header_text
 from analytics_platform_tests.fakes import FakeRecord

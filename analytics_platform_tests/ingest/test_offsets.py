@@ -6,9 +6,8 @@ import pytest
 
 from analytics_platform.errors import KafkaDeniedError, TopicMissingError, UnreachableError
 from analytics_platform.ingest.kafka.client import Client
-from analytics_platform.ingest.kafka.fetch import KafkaReader
+from analytics_platform.ingest.kafka.fetch import KafkaReader, PlainReader
 from analytics_platform.ingest.kafka.offsets import stable_offsets
-from analytics_platform.ingest.kafka.plain import PlainReader
 from analytics_platform_tests.fakes import FakeRecord
 
 TOPIC_AUTHORIZATION_FAILED = 29

@@ -4,9 +4,11 @@ The manager and selector behind KafkaConsumer are private: hence kafka-python's 
 tests of `fetch` against a real broker, which are their contract.
 """
 
+import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -16,9 +18,16 @@ from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 from kafka.protocol.metadata import MetadataRequest
 
-from analytics_platform.errors import KafkaDeniedError, TopicMissingError, UnreachableError
+from analytics_platform.errors import (
+    ClientInUseError,
+    KafkaDeniedError,
+    PlatformError,
+    TopicMissingError,
+    UnreachableError,
+)
 
 CONNECT_SECONDS = 3.0
+NEVER = float("inf")
 RETRY_SECONDS = 0.1
 LONGEST_RESPONSE_BYTES = 1 << 30
 REMEDY = "start the broker (`ap up`), or check AP_KAFKA_BOOTSTRAP, the certificate and the password"
@@ -45,7 +54,7 @@ class Answer:
 
     def wait(self, seconds: float) -> Any:
         """The response; UnreachableError when none has come within `seconds`."""
-        if not self._done.wait(seconds):
+        if not self._done.wait(self._client.cut(seconds)):
             raise self._client.unreachable("no answer in time")
         if self._future.exception is not None:
             raise self._client.translated(self._future.exception)
@@ -53,19 +62,44 @@ class Answer:
 
 
 class Client:
-    """Connects when first used and again after a failure; use it from one thread, and create it after a fork."""
+    """Connects when first used and again after a failure. One thread at a time, and created after a fork."""
 
     def __init__(self, bootstrap: str, configuration: Mapping[str, Any] | None = None) -> None:
         self.bootstrap = bootstrap
+        self.configuration = dict(configuration or {})
         self._configuration = {
             "bootstrap_servers": bootstrap,
             "request_timeout_ms": int(CONNECT_SECONDS * 1000),
             "socket_connection_setup_timeout_ms": int(CONNECT_SECONDS * 1000),
             "receive_message_max_bytes": LONGEST_RESPONSE_BYTES,
-            **(configuration or {}),
+            **self.configuration,
         }
+        self._lock = threading.Lock()
+        self._users: list[tuple[int, str]] = []  # the one thread, as often as it has entered
+        self._pid = os.getpid()
+        self._deadline = NEVER
         self._manager: KafkaConnectionManager | None = None
         self._closed = threading.Event()
+
+    @contextmanager
+    def used(self, seconds: float = NEVER) -> Generator[None]:
+        """Nobody else may use it meanwhile; every wait inside is cut to what is left of `seconds`.
+
+        Raises ClientInUseError: requests of two threads, or of two processes over one connection, would end in
+        the wrong hands.
+        """
+        self._enter()
+        outer, self._deadline = self._deadline, min(self._deadline, time.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            self._deadline = outer
+            with self._lock:
+                self._users.pop()
+
+    def cut(self, seconds: float) -> float:
+        """So many seconds, or what is left of those that the present use may take."""
+        return max(0.0, min(seconds, self._deadline - time.monotonic()))
 
     def send(self, request: Any, node: int | None = None, *, seconds: float = CONNECT_SECONDS) -> Answer:
         """Send to a node (any, if None); the connection counts as broken when no answer comes in `seconds`."""
@@ -106,12 +140,12 @@ class Client:
                 return attempt()
             except UnreachableError:
                 self.disconnect()
-                if time.monotonic() + RETRY_SECONDS > deadline or self._closed.wait(RETRY_SECONDS):
+                if time.monotonic() + RETRY_SECONDS > min(deadline, self._deadline) or self._closed.wait(RETRY_SECONDS):
                     raise
 
     def pause(self, seconds: float) -> None:
         """Wait before another attempt; ends at once when the client is closed."""
-        self._closed.wait(seconds)
+        self._closed.wait(self.cut(seconds))
 
     def unreachable(self, reason: str) -> UnreachableError:
         """The error that says that this broker does not do its work."""
@@ -134,6 +168,15 @@ class Client:
         self._closed.set()
         self.disconnect()
 
+    def _enter(self) -> None:
+        me = (threading.get_ident(), threading.current_thread().name)
+        with self._lock:
+            if os.getpid() != self._pid:
+                raise ClientInUseError(self.bootstrap, f"process {self._pid}")
+            if self._users and self._users[0] != me:
+                raise ClientInUseError(self.bootstrap, f"thread {self._users[0][1]}")
+            self._users.append(me)
+
     def _connected(self) -> KafkaConnectionManager:
         if self._closed.is_set():
             raise self.unreachable("the client was closed")
@@ -146,10 +189,10 @@ class Client:
         manager = KafkaConnectionManager(selector, **self._configuration)
         selector.start()
         try:
-            manager.bootstrap(timeout_ms=int(CONNECT_SECONDS * 1000))
-        except errors.KafkaError as error:
+            Answer(self, manager.bootstrap_async(timeout_ms=int(CONNECT_SECONDS * 1000))).wait(CONNECT_SECONDS)
+        except PlatformError:
             _end(manager)
-            raise self.translated(error) from error
+            raise
         return manager
 
 

@@ -10,6 +10,7 @@ from analytics_platform.ingest.kafka.client import CONNECT_SECONDS, Answer, Clie
 READ_UNCOMMITTED, READ_COMMITTED = 0, 1
 # A connection that a broker's restart has broken is tried once more; a dead broker is reported after one attempt.
 PATIENCE_SECONDS = 2.0
+ALL_SECONDS = 6.0  # a planner asks: whatever a slow broker does, it has other topics to look after
 
 Topic = ListOffsetsRequest.ListOffsetsTopic
 Partition = Topic.ListOffsetsPartition
@@ -24,12 +25,13 @@ def stable_offsets_of(client: Client, topics: Iterable[str]) -> dict[str, list[P
     """The stable offsets of several topics, by one request for metadata and three to each leader.
 
     The end is the last stable offset: behind it nothing is committed yet. Raises TopicMissingError,
-    KafkaDeniedError, and UnreachableError after about 3 s.
+    KafkaDeniedError, and UnreachableError: after about 3 s from a dead broker, after ALL_SECONDS from a slow one.
     """
     names = list(dict.fromkeys(topics))
     if not names:
         return {}
-    return client.patiently(lambda: _ask(client, names), PATIENCE_SECONDS)
+    with client.used(ALL_SECONDS):
+        return client.patiently(lambda: _ask(client, names), PATIENCE_SECONDS)
 
 
 def _ask(client: Client, names: list[str]) -> dict[str, list[PartitionOffsets]]:
