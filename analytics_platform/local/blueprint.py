@@ -22,6 +22,7 @@ from analytics_platform.local.supervisor import Member
 from analytics_platform.postgres import connect, migrate
 from analytics_platform.product import Stream
 from analytics_platform.products import catalog
+from analytics_platform.registry.drafts import without_drafts
 from analytics_platform.settings import ROOT, Settings, as_environment, explain_settings
 
 PORTS = ("webserver", "code-server", "broker", "controller")
@@ -97,7 +98,7 @@ def draw(
         dagster_dsn=place.dagster.dsn,
         instance=Instance(environment=as_environment(settings), ports=ports, supervisor=os.getpid()),
         members=_members(place, options),
-        streams=tuple(catalog().streams.values()),
+        streams=tuple(without_drafts(catalog(), settings.schema_dir).streams.values()),
     )
 
 
@@ -207,7 +208,8 @@ def _prepare(place: Place) -> None:
 def _before_daemon(place: Place) -> None:
     """Note that the schema is there; make the topics, unless the broker is somebody else's."""
     dagster_processes.note_schema(place.dagster)
-    partitions = {stream.topic: stream.partitions for stream in catalog().streams.values()}
+    declared = without_drafts(catalog(), place.settings.schema_dir)
+    partitions = {stream.topic: stream.partitions for stream in declared.streams.values()}
     if partitions and "kafka_bootstrap" not in place.named:
         ensure_topics(place.settings.kafka_bootstrap, partitions)
 

@@ -11,6 +11,7 @@ from analytics_platform.local.progress import Observer
 from analytics_platform.local.status import Observed
 from analytics_platform.local.up import PROGRESS_FILE
 from analytics_platform.products import catalog
+from analytics_platform.registry.drafts import without_drafts
 from analytics_platform.settings import Settings
 
 FRESH = timedelta(seconds=10)
@@ -23,7 +24,7 @@ def libpq_url(sqlalchemy_url: str) -> str:
 
 def observe(settings: Settings) -> Observed:
     """Everything there is to know now; what does not answer is named in it."""
-    streams = tuple(catalog().streams.values())
+    streams = tuple(without_drafts(catalog(), settings.schema_dir).streams.values())
     observer = Observer(
         kafka_bootstrap=settings.kafka_bootstrap,
         ledger_dsn=settings.ledger_dsn,

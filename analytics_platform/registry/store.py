@@ -39,6 +39,41 @@ def read_schemas(schema_dir: Path, stream: str) -> StreamSchemas:
     return StreamSchemas(stream=stream, reader=schemas[max(published)], writers=writers)
 
 
+def is_draft(schema_dir: Path, stream: str) -> bool:
+    """Whether every version of the stream's schema is a draft; False too where that cannot be told."""
+    name = f"{stream}/{SUBJECT_FILE}"
+    try:
+        states = parse_states(_read(schema_dir, name), name)
+    except DeclarationError:
+        return False  # whoever reads its schemas will say what is wrong
+    return bool(states) and set(states.values()) == {VersionState.DRAFT}
+
+
+def known_schemas(schema_dir: Path) -> dict[int, Schema]:
+    """Every schema that has an id, by its id; empty before the first one has."""
+    if not (schema_dir / LOCK).exists():
+        return {}
+    entries = parse_lock(_read(schema_dir, LOCK), LOCK)
+    return {
+        entry.id: _schema(schema_dir, entry.path, entry, entry.subject, entry.version, free_id=0) for entry in entries
+    }
+
+
+def ready_line(schema_dir: Path, path: str, text: str, id_: int | None = None) -> str:
+    """The entry of ids.lock for the first version of a stream: with that id, or with the next free one.
+
+    `path` is relative to the folder of schemas: `reviews/value/1.json`.
+    """
+    free_id = max(known_schemas(schema_dir), default=0) + 1
+    canonical = canonical_text(text, FORMATS[Path(path).suffix], path)
+    return _line(f"{Path(path).parts[0]}-value", 1, id_ or free_id, canonical, path)
+
+
+def _line(subject: str, version: int, id_: int, canonical: str, path: str) -> str:
+    guid, digest = guid_of(canonical), digest_of(canonical)
+    return f"{{subject: {subject}, version: {version}, id: {id_}, guid: {guid}, sha256: {digest}, path: {path}}}"
+
+
 def _read(schema_dir: Path, name: str) -> str:
     try:
         return (schema_dir / name).read_text(encoding="utf-8")
@@ -90,9 +125,7 @@ def _schema(schema_dir: Path, path: str, entry: LockEntry | None, subject: str, 
     canonical = canonical_text(text, format_, path)
     digest, guid = digest_of(canonical), guid_of(canonical)
     if entry is None:
-        ready = (
-            f"{{subject: {subject}, version: {version}, id: {free_id}, guid: {guid}, sha256: {digest}, path: {path}}}"
-        )
+        ready = _line(subject, version, free_id, canonical, path)
         raise DeclarationError(LOCK, f"{path} has no id", f"add `- {ready}`, or make it a draft in {SUBJECT_FILE}")
     if entry.sha256 != digest:
         problem = f"is not the text that got id {entry.id}: sha256 is {digest}, {entry.where} says {entry.sha256}"
