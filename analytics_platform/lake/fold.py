@@ -6,6 +6,7 @@ each row is rewritten about twice in its life, whatever the table's age.
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 from analytics_platform.lake.shapes import DataFile
 
@@ -14,14 +15,15 @@ FILES_PER_FOLD = 32
 MOST_BYTES = 128 << 20  # of one fold, compressed: it is sorted in memory
 
 
-def files_to_fold(files: Sequence[DataFile], before_batch: int) -> list[DataFile]:
+def files_to_fold(files: Sequence[DataFile], before: Any, column: str = "batch") -> list[DataFile]:
     """The files to fold into one now, oldest first; empty if there is nothing worth it.
 
     Args:
-        files: a table's files, each bounded by `batch`.
-        before_batch: the first batch that may still be rewritten; only files wholly before it are taken.
+        files: a table's files, each bounded by `column`.
+        before: the first batch, or instant, that may still be rewritten; only files wholly before it are taken.
+        column: what says which rows are older.
     """
-    settled = sorted((f for f in files if f.high["batch"] < before_batch), key=lambda f: f.low["batch"])
+    settled = sorted((f for f in files if f.high[column] < before), key=lambda f: f.low[column])
     lower = 0
     for upper in TIERS:
         tier = [file for file in settled if lower <= file.size < upper]

@@ -80,6 +80,28 @@ EXCEPTION_COLUMNS = pa.schema(
     ]
 )
 
+# One row per manifest, and one without a batch for each cycle that published models only; documents are JSON.
+MANIFEST_COLUMNS = pa.schema(
+    [
+        pa.field("published_at", INSTANT, nullable=False),
+        pa.field("epoch", pa.int64(), nullable=False),
+        pa.field("run_id", pa.string()),
+        pa.field("stream", pa.string()),
+        pa.field("batch", pa.int64()),
+        pa.field("revision", pa.int32()),
+        pa.field("state", pa.string()),
+        pa.field("hour", INSTANT),
+        pa.field("planned_at", INSTANT),
+        pa.field("ranges", pa.string()),
+        pa.field("reader_schema_id", pa.int32()),
+        pa.field("contract_digest", pa.string()),
+        pa.field("contracts", pa.string()),
+        pa.field("body", pa.string()),
+        pa.field("versions", pa.string(), nullable=False),
+        pa.field("watermarks", pa.string(), nullable=False),
+    ]
+)
+
 COORDINATES = ("batch", "partition", "offset")
 
 # Where a row came from and when our machines saw it: facts of the delivery, not of the content.
@@ -108,6 +130,14 @@ def exceptions(stream: str) -> TableShape:
     """Every row that silver does not hold, and why."""
     return TableShape(
         name=f"{stream}/{Layer.EXCEPTIONS}", columns=EXCEPTION_COLUMNS, bounded_by=("batch",), sorted_by=COORDINATES
+    )
+
+
+def manifests(pipeline: str) -> TableShape:
+    """What the ledger must know of every batch, kept beside the tables: it can be rebuilt from here."""
+    in_time = ("published_at",)
+    return TableShape(
+        name=f"{pipeline}/manifests", columns=MANIFEST_COLUMNS, bounded_by=in_time, sorted_by=(*in_time, "stream")
     )
 
 

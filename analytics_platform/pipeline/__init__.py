@@ -15,6 +15,7 @@ from analytics_platform.ledger.postgres.transactions import watch_transactions
 from analytics_platform.pipeline import upkeep
 from analytics_platform.pipeline.cycle import CycleReport, run_cycle
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.pipeline.record import require_known
 from analytics_platform.product import Stream
 
 log = logging.getLogger(__name__)
@@ -147,7 +148,9 @@ def _pace(batches: Sequence[Batch], report: CycleReport, parts: Parts) -> None:
 
 def _take_over(lease: Lease, parts: Parts) -> None:
     """See the tables as they are now; after a writer that did not end in order, fence it off from every one of them."""
-    for table in parts.tables.by_name.values():
+    for table in parts.tables.written().values():
         table.refresh()
-        if not lease.is_clean:
+    require_known(parts)
+    if not lease.is_clean:
+        for table in parts.tables.written().values():
             table.stamp(lease.epoch)

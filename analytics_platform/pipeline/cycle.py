@@ -20,6 +20,7 @@ from analytics_platform.pipeline.judge import Judged, judge, topic_id_of, write
 from analytics_platform.pipeline.land import land
 from analytics_platform.pipeline.models import Recomputed, count_too_late, recompute_models
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.pipeline.record import record_manifests
 from analytics_platform.product import Severity, Stream
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ def _publish(manifests: tuple[Manifest, ...], models: Recomputed, lease: Lease, 
         published_at=now,
         watermarks=models.watermarks,
     )
-    publication.publish(parts.ledger, lease, cycle)
+    publication.publish(parts.ledger, lease, record_manifests(cycle, lease, parts))
     parts.reached(Failpoint.AFTER_PUBLISH)
 
 

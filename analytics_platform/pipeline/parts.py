@@ -83,10 +83,11 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The pipeline's open tables by name, and the columns that models read."""
+    """The pipeline's open tables by name, the columns that models read, and the manifests of all batches."""
 
     by_name: Mapping[str, Table]
     input_columns: Mapping[str, pa.Schema]
+    manifests: Table
 
     @classmethod
     def open(
@@ -99,7 +100,8 @@ class Tables:
         """Open every table of the pipeline, creating what is missing."""
         all_shapes = pipeline_shapes(pipeline, schemas)
         tables = {name: Table.open(folder, shape, reached) for name, shape in all_shapes.items()}
-        return cls(tables, {read_as(name): shape.columns for name, shape in all_shapes.items()})
+        manifests = Table.open(folder, shapes.manifests(pipeline.name), reached)
+        return cls(tables, {read_as(name): shape.columns for name, shape in all_shapes.items()}, manifests)
 
     def input(self, name: str) -> Table:
         """The table that models read under that name: a stream's silver, or a model's."""
@@ -109,9 +111,13 @@ class Tables:
         """A stream's table."""
         return self.by_name[f"{stream}/{layer}"]
 
+    def written(self) -> dict[str, Table]:
+        """By name, all that a writer commits to: the tables, and the manifests of their batches."""
+        return {**self.by_name, self.manifests.shape.name: self.manifests}
+
     def versions(self) -> dict[str, int]:
         """By table, the version last seen."""
-        return {name: table.version for name, table in self.by_name.items()}
+        return {name: table.version for name, table in self.written().items()}
 
 
 def pipeline_shapes(pipeline: Pipeline, schemas: Mapping[str, StreamSchemas]) -> dict[str, TableShape]:

@@ -9,6 +9,7 @@ from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import planning, publication
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.pipeline.record import fold_manifests, record_manifests
 from analytics_platform.product import Window
 
 CUTS_KEPT_HOURS = 2  # how far back readers may go, and longer than the longest reader
@@ -25,7 +26,7 @@ def fold_one(parts: Parts, lease: Lease) -> str | None:
                 rows = read_files(parts.query, table.uris(files), table.shape.columns)
                 table.fold(files, rows, epoch=lease.epoch)
                 return table.shape.name
-    return None
+    return fold_manifests(parts, lease)
 
 
 def clean(parts: Parts, lease: Lease) -> None:
@@ -38,10 +39,11 @@ def clean(parts: Parts, lease: Lease) -> None:
         _expire(parts, lease, parts.now() - parts.limits.retention)
     versions = parts.tables.versions()
     cycle = publication.Cycle(manifests=(), versions=versions, seen_marks={}, published_at=parts.now())
+    cycle = record_manifests(cycle, lease, parts)
     publication.publish(parts.ledger, lease, cycle)
     publication.forget(parts.ledger, parts.pipeline.name, parts.now() - timedelta(hours=CUTS_KEPT_HOURS))
-    for name, table in parts.tables.by_name.items():
-        table.vacuum(CUTS_KEPT_HOURS, keep_version=versions[name])
+    for name, table in parts.tables.written().items():
+        table.vacuum(CUTS_KEPT_HOURS, keep_version=cycle.versions[name])
 
 
 def _expire(parts: Parts, lease: Lease, keep_from: datetime) -> None:

@@ -1,0 +1,87 @@
+"""Recording: each cycle writes its manifests into a table beside the others, so that the ledger can be rebuilt."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+
+from analytics_platform.errors import LedgerLostError
+from analytics_platform.facts import BatchState, Manifest, Outcome
+from analytics_platform.lake.duckdb import read_files
+from analytics_platform.lake.fold import files_to_fold
+from analytics_platform.ledger.manifest import to_json
+from analytics_platform.ledger.postgres import rebuild
+from analytics_platform.ledger.postgres.lease import Lease
+from analytics_platform.ledger.postgres.publication import Cycle
+from analytics_platform.pipeline.parts import Parts
+
+SETTLED_STATES = {Outcome.HELD: BatchState.HELD, Outcome.DISCARDED: BatchState.DISCARDED}
+
+
+def record_manifests(cycle: Cycle, lease: Lease, parts: Parts) -> Cycle:
+    """Commit what the cycle is about to publish to the pipeline's manifests; the cycle then publishes that too.
+
+    What an earlier writer recorded and never published goes in the same commit: its cycle is repeated.
+    """
+    table = parts.tables.manifests
+    published = rebuild.last_published(parts.ledger, parts.pipeline.name)
+    unpublished = [file for file in table.files() if published is None or file.low["published_at"] > published]
+    rows = pa.Table.from_pylist(_rows(cycle, lease, parts), table.shape.columns)
+    version, _ = table.replace(unpublished, [rows], decided_on=table.version, epoch=lease.epoch)
+    return replace(cycle, versions={**cycle.versions, table.shape.name: version})
+
+
+def require_known(parts: Parts) -> None:
+    """Raise LedgerLostError if the ledger does not know the batch that was recorded last: it is not the one we left."""
+    table = parts.tables.manifests
+    for file in sorted(table.files(), key=lambda file: file.high["published_at"], reverse=True):
+        rows = read_files(parts.query, table.uris([file]), table.shape.columns).to_pylist()
+        known = [row for row in rows if row["stream"] is not None]
+        if known:
+            newest = max(known, key=lambda row: row["published_at"])
+            if not rebuild.is_known(parts.ledger, newest["stream"], newest["batch"], newest["planned_at"]):
+                raise LedgerLostError(parts.pipeline.name, f"{newest['stream']}/{newest['batch']}")
+            return
+
+
+def fold_manifests(parts: Parts, lease: Lease) -> str | None:
+    """Fold the manifests' small files; returns the table's name if there was something to fold."""
+    table, published = parts.tables.manifests, rebuild.last_published(parts.ledger, parts.pipeline.name)
+    files = files_to_fold(table.files(), published, "published_at") if published else []
+    if not files:
+        return None
+    table.fold(files, read_files(parts.query, table.uris(files), table.shape.columns), epoch=lease.epoch)
+    return table.shape.name
+
+
+def _rows(cycle: Cycle, lease: Lease, parts: Parts) -> list[dict[str, Any]]:
+    shared = {
+        "published_at": cycle.published_at,
+        "epoch": lease.epoch,
+        "run_id": lease.run_id,
+        "versions": json.dumps(dict(cycle.versions)),
+        "watermarks": json.dumps({stream: at.isoformat() for stream, at in cycle.watermarks.items()}),
+    }
+    planned = rebuild.planned(parts.ledger, cycle.manifests)
+    batches = [{**_row(manifest, planned[str(manifest.batch)]), **shared} for manifest in cycle.manifests]
+    return batches or [shared]
+
+
+def _row(manifest: Manifest, planned: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "stream": manifest.batch.stream,
+        "batch": manifest.batch.number,
+        "revision": manifest.revision,
+        "state": str(_state(manifest)),
+        "hour": manifest.hour,
+        "body": json.dumps(to_json(manifest)),
+        **planned,
+    }
+
+
+def _state(manifest: Manifest) -> BatchState:
+    """Held and discarded batches have rows of that outcome only."""
+    found = [state for outcome, state in SETTLED_STATES.items() if manifest.outcomes.get(outcome)]
+    return found[0] if found else BatchState.PUBLISHED
