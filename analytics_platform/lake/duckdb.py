@@ -70,13 +70,13 @@ def recompute(connection: duckdb.DuckDBPyConnection, model: Model, read: Slice) 
     return rows
 
 
-def model_columns(model: Model, inputs: Mapping[str, pa.Schema]) -> pa.Schema:
+def model_columns(connection: duckdb.DuckDBPyConnection, model: Model, inputs: Mapping[str, pa.Schema]) -> pa.Schema:
     """The columns that the model's SQL yields, found by running it over no rows; DeclarationError if it cannot work."""
     require_columns(model, inputs)
     require_same_answer(model)
     kind = inputs[model.inputs[0]].field(touched_by(model, model.inputs[0])).type
     read = Slice(grains=numbers_or_keys([], model.grain, kind), files={}, columns=inputs, lives=_no_lives(model, kind))
-    schema = recompute(connect(threads=1), model, read).schema
+    schema = recompute(connection, model, read).schema
     require_result(model, schema, inputs)
     return schema
 

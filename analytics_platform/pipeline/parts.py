@@ -16,7 +16,7 @@ from analytics_platform.facts import Failpoint, Pins, StreamSchemas
 from analytics_platform.ingest.decode import reader_columns
 from analytics_platform.ingest.records import RecordReader
 from analytics_platform.lake import shapes
-from analytics_platform.lake.duckdb import model_columns
+from analytics_platform.lake.duckdb import connect, model_columns
 from analytics_platform.lake.model import bounds_wanted, shape_of
 from analytics_platform.lake.shapes import Layer, TableShape
 from analytics_platform.lake.tables import Table
@@ -128,8 +128,9 @@ def pipeline_shapes(pipeline: Pipeline, schemas: Mapping[str, StreamSchemas]) ->
         bounds = dict.fromkeys((*silver.bounded_by, *bounds_wanted(pipeline, stream.name)))
         found += [shapes.bronze(stream.name), replace(silver, bounded_by=tuple(bounds)), shapes.exceptions(stream.name)]
     columns = {read_as(shape.name): shape.columns for shape in found}
+    connection = connect(threads=1)
     for model in pipeline.models:
-        columns[model.name] = model_columns(model, columns)
+        columns[model.name] = model_columns(connection, model, columns)
         found.append(shape_of(model, columns[model.name], bounds_wanted(pipeline, model.name)))
     return {shape.name: shape for shape in found}
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from analytics_platform.errors import DeclarationError
-from analytics_platform.lake.duckdb import model_columns
+from analytics_platform.lake.duckdb import connect, model_columns
 from analytics_platform.lake.shapes import INSTANT
 from analytics_platform.product import Key, Life, Model, Window
 
@@ -114,7 +114,7 @@ MISTAKES = {
 @pytest.mark.parametrize(("model", "said"), MISTAKES.values(), ids=MISTAKES.keys())
 def test_a_model_is_refused_for(model, said):
     with pytest.raises(DeclarationError, match=said) as refused:
-        model_columns(model, INPUTS)
+        model_columns(connect(), model, INPUTS)
     assert str(refused.value).startswith(f"model {model.name}: ") and refused.value.remedy
 
 
@@ -123,5 +123,5 @@ def test_a_model_may_use_common_tables_series_and_the_watermark():
         with best as (select minute, max(price) as price from bids group by minute)
         select minute, price, n from best, range(2) t(n), unnest([1]) where minute <= watermark()
     """
-    assert model_columns(highest(sql), INPUTS).names == ["minute", "price", "n"]
-    assert model_columns(BEST, INPUTS).names == ["id", "price"]
+    assert model_columns(connect(), highest(sql), INPUTS).names == ["minute", "price", "n"]
+    assert model_columns(connect(), BEST, INPUTS).names == ["id", "price"]

@@ -1,6 +1,7 @@
 """Grains: which ones rows belong to, and when each is."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pyarrow as pa
 from hypothesis import given
@@ -48,7 +49,7 @@ def test_a_row_belongs_to_every_window_that_spans_it_and_to_no_other(found, wind
 def test_every_instant_lies_in_a_span_of_its_windows(found, window):
     spans = spans_of(grains_touched(instants(*found), window), window)
     assert all(any(a <= at < b for a, b in spans) for at in found)
-    assert all(a[1] < b[0] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in pairwise(spans))
 
 
 def test_overlapping_spans_become_one():

@@ -130,5 +130,5 @@ def test_a_column_that_older_files_lack_is_null_in_their_rows(tmp_path):
 
 
 def test_columns_of_a_model_are_known_before_there_are_rows():
-    assert model_columns(HIGHEST, INPUTS) == pa.schema([("minute", INSTANT), ("price", pa.int64())])
-    assert model_columns(BEST, INPUTS) == pa.schema([("id", pa.int64()), ("price", pa.int64())])
+    assert model_columns(connect(), HIGHEST, INPUTS) == pa.schema([("minute", INSTANT), ("price", pa.int64())])
+    assert model_columns(connect(), BEST, INPUTS) == pa.schema([("id", pa.int64()), ("price", pa.int64())])

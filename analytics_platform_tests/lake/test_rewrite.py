@@ -1,5 +1,7 @@
 """Which files a recompute replaces: the neighbourhood of its grains, in files of bounded rows."""
 
+from itertools import pairwise
+
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,7 +54,7 @@ def test_however_grains_come_the_table_is_right_and_its_files_stay_apart(commits
             rows[f"{number}-{part}"] = found
     assert sorted(k for held in rows.values() for k in held) == sorted({k for a, n in commits for k in range(a, a + n)})
     ordered = sorted(files, key=lambda f: f.low["k"])
-    assert all(a.high["k"] < b.low["k"] for a, b in zip(ordered, ordered[1:], strict=False))
+    assert all(a.high["k"] < b.low["k"] for a, b in pairwise(ordered))
 
 
 def test_changed_rows_are_those_that_one_side_lacks_or_has_less_often():

@@ -1,0 +1,9 @@
+with counted as (
+    select window_start, auction, count(*) as bids
+    from bids
+    group by window_start, auction
+)
+
+select window_start, auction, bids
+from counted
+qualify bids = max(bids) over (partition by window_start)
