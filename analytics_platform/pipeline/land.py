@@ -1,6 +1,7 @@
 """Landing: a batch's offsets are read from Kafka once and committed to bronze; later steps read bronze."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 from analytics_platform.errors import BronzeLostError, OffsetsLostError, TopicChangedError
 from analytics_platform.facts import Batch, BatchState, Failpoint, OffsetRange
 from analytics_platform.ingest.plan import lost_since_planned, still_there
-from analytics_platform.ingest.records import RECORDS_SCHEMA
+from analytics_platform.ingest.records import CHUNK_BYTES, RECORDS_SCHEMA, Gap
 from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.fingerprint import fingerprint
 from analytics_platform.lake.prune import files_of_batch
@@ -21,10 +22,15 @@ from analytics_platform.pipeline.parts import Parts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed:
-    """A batch's bronze rows, ordered by partition and offset, and their content hash."""
+    """A batch's bronze rows, ordered by partition and offset, and their content hash.
+
+    `gaps` is how many of its offsets hold no record by the log's own account, taken while it was read from Kafka;
+    None once that is over.
+    """
 
     rows: pa.Table
     fingerprint: int
+    gaps: int | None = None
 
 
 def land(batch: Batch, parts: Parts, epoch: int) -> Landed:
@@ -36,12 +42,13 @@ def land(batch: Batch, parts: Parts, epoch: int) -> Landed:
         found = landed(batch, parts)
         planning.mark_landed(parts.ledger, batch, found.rows.num_rows)
         return found
-    records = _fetch(batch, parts)
+    chunks, gaps = _fetch(batch, parts)
     parts.reached(Failpoint.AFTER_FETCH)
-    rows = with_batch(_ordered(records), batch.id.number)
-    _, content = bronze.replace([], [rows], decided_on=bronze.version, epoch=epoch)
+    files = [with_batch(rows, batch.id.number) for rows in _joined(chunks)]
+    _, content = bronze.replace([], files, decided_on=bronze.version, epoch=epoch)
+    rows = pa.concat_tables([with_batch(RECORDS_SCHEMA.empty_table(), batch.id.number), *files])
     planning.mark_landed(parts.ledger, batch, rows.num_rows)
-    return Landed(rows=rows, fingerprint=content)
+    return Landed(rows=rows, fingerprint=content, gaps=gaps)
 
 
 def landed(batch: Batch, parts: Parts) -> Landed:
@@ -60,9 +67,8 @@ def with_batch(rows: pa.Table, number: int) -> pa.Table:
     return rows.add_column(0, pa.field("batch", pa.int64(), nullable=False), pa.repeat(number, rows.num_rows))
 
 
-def _fetch(batch: Batch, parts: Parts) -> pa.Table:
-    if not batch.ranges:
-        return RECORDS_SCHEMA.empty_table()
+def _fetch(batch: Batch, parts: Parts) -> tuple[list[pa.Table], int]:
+    """The batch's records in chunks, and how many of its offsets hold none: by the log's account, or lost."""
     topic = parts.pipeline.stream(batch.id.stream).topic
     try:
         return _read(parts, topic, batch.ranges)
@@ -71,17 +77,51 @@ def _fetch(batch: Batch, parts: Parts) -> pa.Table:
         if not lost:
             raise
         planning.record_lost(parts.ledger, batch.id.stream, lost, parts.now())
-        return _read(parts, topic, still_there(batch.ranges, lost))
+        chunks, gaps = _read(parts, topic, still_there(batch.ranges, lost))
+        return chunks, gaps + sum(r.offsets for r in lost)
 
 
-def _read(parts: Parts, topic: str, ranges: Sequence[OffsetRange]) -> pa.Table:
-    chunks = list(parts.reader.fetch(topic, ranges)) if ranges else []
-    return pa.concat_tables(chunks) if chunks else RECORDS_SCHEMA.empty_table()
+def _read(parts: Parts, topic: str, ranges: Sequence[OffsetRange]) -> tuple[list[pa.Table], int]:
+    gaps: Counter[Gap] = Counter()
+    chunks = list(parts.reader.fetch(topic, ranges, CHUNK_BYTES, gaps)) if ranges else []
+    return chunks, gaps.total()
+
+
+def _joined(chunks: list[pa.Table]) -> Iterator[pa.Table]:
+    """The chunks by partition and offset, as tables of up to CHUNK_BYTES; takes them out of the list as it goes."""
+    chunks.sort(key=_first_row, reverse=True)
+    group: list[pa.Table] = []
+    while chunks:
+        if group and sum(chunk.nbytes for chunk in group) + chunks[-1].nbytes > CHUNK_BYTES:
+            yield pa.concat_tables(group).combine_chunks()
+            group = []
+        group.append(chunks.pop())
+    if group:
+        yield pa.concat_tables(group).combine_chunks()
+
+
+def _first_row(rows: pa.Table) -> tuple[int, int]:
+    return rows["partition"][0].as_py(), rows["offset"][0].as_py()
 
 
 def _ordered(rows: pa.Table) -> pa.Table:
-    partitions, offsets = np.asarray(rows["partition"]), np.asarray(rows["offset"])
-    order = np.lexsort((offsets, partitions))
-    if np.array_equal(order, np.arange(len(order))):
-        return rows.combine_chunks()
-    return rows.take(pa.array(order)).combine_chunks()
+    """The rows by partition and offset; whole runs are moved, for more than 2 GiB of values cannot be taken."""
+    if not _is_ordered(rows):
+        partitions, offsets = _coordinates(rows)
+        cuts = np.flatnonzero((partitions[1:] != partitions[:-1]) | (offsets[1:] < offsets[:-1])) + 1
+        runs = [rows.slice(at, end - at) for at, end in zip([0, *cuts], [*cuts, rows.num_rows], strict=True)]
+        rows = pa.concat_tables(sorted(runs, key=_first_row))
+    if not _is_ordered(rows):  # runs that lie in one another: no writer of ours leaves them
+        partitions, offsets = _coordinates(rows)
+        rows = rows.take(pa.array(np.lexsort((offsets, partitions))))
+    return rows.combine_chunks()
+
+
+def _is_ordered(rows: pa.Table) -> bool:
+    partitions, offsets = _coordinates(rows)
+    steps = np.diff(partitions)
+    return not np.any((steps < 0) | ((steps == 0) & (np.diff(offsets) < 0)))
+
+
+def _coordinates(rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    return np.asarray(rows["partition"]), np.asarray(rows["offset"])
