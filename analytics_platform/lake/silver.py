@@ -1,4 +1,4 @@
-"""Which row of a batch becomes what: one outcome each. Pure."""
+"""Which row becomes what: one outcome each. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,13 @@ OUTCOMES = (
     Outcome.CONFLICT,
     Outcome.QUARANTINED,
     Outcome.BEYOND_HORIZON,
+    Outcome.HELD,
+    Outcome.DISCARDED,
 )
+REASONS = {
+    Outcome.DUPLICATE: "copy of an event that is published",
+    Outcome.CONFLICT: "id of an event that is published with another payload",
+}
 CODE = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 
 WINNER_COLUMNS = pa.schema(
@@ -44,12 +50,24 @@ class TimeLimits:
     latest: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Why no row of a batch may be published: it is held, or it was discarded."""
+
+    outcome: Outcome
+    reason: str
+
+
+NO_STOPS: Mapping[int, Stop] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One outcome for each row of a batch, in the order of the rows.
+    """One outcome for each row, in the order of the rows.
 
     `outcome` holds codes into OUTCOMES, uint8, shape (n,); `reason` is null for published rows. `late_micros` is how
     far each lies behind the newest event before it in its partition, null where its time is not known.
+    `newest_event_at` is the highest event time by partition after the last row, `newest_by_batch` after each batch.
     """
 
     outcome: np.ndarray
@@ -58,6 +76,7 @@ class Decision:
     winner_offset: pa.Array
     late_micros: pa.Array
     newest_event_at: Mapping[int, datetime]
+    newest_by_batch: Mapping[int, Mapping[int, datetime]]
 
     def rows(self, outcome: Outcome) -> np.ndarray:
         """A mask of the rows with that outcome."""
@@ -67,33 +86,41 @@ class Decision:
         """Each row's outcome, spelt out."""
         return pa.array([str(outcome) for outcome in OUTCOMES]).take(pa.array(self.outcome))
 
-    def counts(self) -> dict[Outcome, int]:
-        """How many rows have each outcome; outcomes without rows are left out."""
-        counts = np.bincount(self.outcome, minlength=len(OUTCOMES)).tolist()
+    def counts(self, rows: slice = slice(None)) -> dict[Outcome, int]:
+        """How many of those rows have each outcome; outcomes without rows are left out."""
+        counts = np.bincount(self.outcome[rows], minlength=len(OUTCOMES)).tolist()
         return {outcome: count for outcome, count in zip(OUTCOMES, counts, strict=True) if count}
 
 
-def decide(rows: pa.Table, winners: pa.Table, newest_before: Mapping[int, datetime], limits: TimeLimits) -> Decision:
+def decide(
+    rows: pa.Table,
+    winners: pa.Table,
+    newest_before: Mapping[int, datetime],
+    limits: TimeLimits,
+    stopped: Mapping[int, Stop] = NO_STOPS,
+) -> Decision:
     """Give each row its outcome.
 
     Args:
-        rows: partition, offset, event_id, event_at, payload_hash and `reason` (null: passed its rules), of one batch or
-            of several that follow one another, ordered by batch, partition and offset.
+        rows: batch, partition, offset, event_id, event_at, payload_hash and `reason` (null: passed its rules), of one
+            batch or of several that follow one another, ordered by batch, partition and offset.
         winners: WINNER_COLUMNS; published copies from earlier batches of ids that occur in `rows`.
         newest_before: by partition, the highest event time at earlier offsets.
         limits: which event times are taken.
+        stopped: the batches of which no row is published, and why.
     """
     events = _micros(rows["event_at"])
     reason, passed = _reasons(rows, events, limits.latest)
     timed = np.asarray(pc.is_valid(rows["event_at"])) & (events >= 0) & (events <= _to_micros(limits.latest))
-    newest, newest_after = _newest_earlier(_ints(rows["partition"]), events, timed, newest_before)
+    newest, newest_by_batch = _newest_earlier(rows, np.where(timed, events, NEVER), newest_before)
     late = np.where(newest == NEVER, 0, np.maximum(newest - events, 0))
     beyond = passed & (late > _us(limits.horizon))
-    winner = _winner_rows(rows["event_id"], winners["event_id"], passed & ~beyond)
-    everyone = pa.concat_tables([winners.select(TWIN), rows.select(TWIN)], promote_options="permissive")
     outcome = np.full(len(rows), CODE[Outcome.PUBLISHED], np.uint8)
     outcome[~passed] = CODE[Outcome.QUARANTINED]
     outcome[beyond] = CODE[Outcome.BEYOND_HORIZON]
+    reason = _stop(outcome, reason, _ints(rows["batch"]), stopped)
+    winner = _winner_rows(rows["event_id"], winners["event_id"], outcome == CODE[Outcome.PUBLISHED])
+    everyone = pa.concat_tables([winners.select(TWIN), rows.select(TWIN)], promote_options="permissive")
     lost = winner >= 0
     outcome[lost] = _lost_to(_ints(everyone["payload_hash"]), len(winners), winner, lost)
     taken = everyone.take(pa.array(winner, mask=~lost))
@@ -103,7 +130,8 @@ def decide(rows: pa.Table, winners: pa.Table, newest_before: Mapping[int, dateti
         winner_partition=taken["partition"].combine_chunks(),
         winner_offset=taken["offset"].combine_chunks(),
         late_micros=pa.array(late, mask=~timed),
-        newest_event_at=newest_after,
+        newest_event_at=next(reversed(newest_by_batch.values()), dict(newest_before)),
+        newest_by_batch=newest_by_batch,
     )
 
 
@@ -119,23 +147,46 @@ def _reasons(rows: pa.Table, events: np.ndarray, latest: datetime) -> tuple[pa.A
     return reason, np.asarray(pc.is_null(reason))
 
 
-def _newest_earlier(
-    partitions: np.ndarray, events: np.ndarray, timed: np.ndarray, before: Mapping[int, datetime]
-) -> tuple[np.ndarray, dict[int, datetime]]:
-    """Per row the highest event time at earlier offsets of its partition; and by partition, after the last row.
+def _stop(outcome: np.ndarray, reason: pa.Array, batches: np.ndarray, stopped: Mapping[int, Stop]) -> pa.Array:
+    """Give every row of the stopped batches their outcome; returns the reasons with theirs."""
+    for number, stop in stopped.items():
+        rows = batches == number
+        outcome[rows] = CODE[stop.outcome]
+        reason = pc.if_else(pa.array(rows), stop.reason, reason)
+    return reason
 
-    Rows that break a rule count too: what is late must not change when a rule does.
+
+def _newest_earlier(
+    rows: pa.Table, events: np.ndarray, before: Mapping[int, datetime]
+) -> tuple[np.ndarray, dict[int, dict[int, datetime]]]:
+    """Per row the highest event time at earlier offsets of its partition; and by batch and partition, after each batch.
+
+    `events` is NEVER where a row's time does not count. Rows that break a rule count too: what is late must not change
+    when a rule does.
     """
+    partitions, batches = _ints(rows["partition"]), _ints(rows["batch"])
     newest = np.full(len(events), NEVER, np.int64)
-    after = dict(before)
+    news: dict[int, dict[int, datetime]] = {number: {} for number in np.unique(batches).tolist()}
     for partition in np.unique(partitions).tolist():
         places = np.flatnonzero(partitions == partition)
         known = _to_micros(before[partition]) if partition in before else NEVER
-        running = np.maximum.accumulate(np.concatenate([[known], np.where(timed[places], events[places], NEVER)]))
+        running = np.maximum.accumulate(np.concatenate([[known], events[places]]))
         newest[places] = running[:-1]
-        if running[-1] != NEVER:
-            after[partition] = _to_datetime(int(running[-1]))
-    return newest, after
+        ends = np.append(np.flatnonzero(np.diff(batches[places])), len(places) - 1)  # the last row of each batch
+        for number, at in zip(batches[places][ends].tolist(), running[1:][ends].tolist(), strict=True):
+            if at != NEVER:
+                news[number][partition] = _to_datetime(at)
+    return newest, _carried(before, news)
+
+
+def _carried(
+    before: Mapping[int, datetime], news: Mapping[int, Mapping[int, datetime]]
+) -> dict[int, dict[int, datetime]]:
+    """What is known after each batch: its news over what was known before it."""
+    found, known = {}, dict(before)
+    for number, of_batch in news.items():
+        found[number] = known = {**known, **of_batch}
+    return found
 
 
 def _winner_rows(ids: pa.ChunkedArray, winner_ids: pa.ChunkedArray, candidates: np.ndarray) -> np.ndarray:
@@ -164,12 +215,8 @@ def _lost_to(payloads: np.ndarray, before: int, winner: np.ndarray, lost: np.nda
 
 
 def _explain(reason: pa.Array, outcome: np.ndarray, horizon: timedelta) -> pa.Array:
-    texts = {
-        Outcome.DUPLICATE: "copy of an event that is published",
-        Outcome.CONFLICT: "id of an event that is published with another payload",
-        Outcome.BEYOND_HORIZON: f"more than {horizon} behind the newest event of its partition",
-    }
-    for kind, text in texts.items():
+    beyond = f"more than {horizon} behind the newest event of its partition"
+    for kind, text in {**REASONS, Outcome.BEYOND_HORIZON: beyond}.items():
         reason = pc.if_else(pa.array(outcome == CODE[kind]), text, reason)
     return reason
 

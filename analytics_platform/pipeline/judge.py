@@ -1,22 +1,26 @@
-"""Judging: a landed batch's rows are decoded, given one outcome each, and written to silver and exceptions."""
+"""Judging: rows of bronze are decoded, given one outcome each, and written to silver and exceptions."""
 
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.facts import Batch, Failpoint, Outcome, StreamSchemas
+from analytics_platform.facts import Batch, Failpoint, Outcome, Pins, StreamSchemas
 from analytics_platform.ingest.decode import decode
 from analytics_platform.lake import shapes
+from analytics_platform.lake.checks import CheckResult, run_checks
 from analytics_platform.lake.duckdb import failed_rules, winners
 from analytics_platform.lake.fingerprint import column_hashes
 from analytics_platform.lake.prune import files_of_batch, files_with_any
 from analytics_platform.lake.shapes import Layer
-from analytics_platform.lake.silver import Decision, TimeLimits, decide
-from analytics_platform.ledger.postgres import publication
+from analytics_platform.lake.silver import Decision, Stop, TimeLimits, decide
+from analytics_platform.ledger import contract
+from analytics_platform.ledger.postgres import contracts, publication
+from analytics_platform.ledger.rework import Ruling
 from analytics_platform.pipeline.land import Landed
 from analytics_platform.pipeline.models import mark_touched
 from analytics_platform.pipeline.parts import Parts
@@ -26,101 +30,183 @@ AHEAD_AT_MOST = timedelta(days=1)  # of the hour that the batch was planned in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A batch with the decision on each of its rows; `decided_on` is silver's version that it rests on."""
+class Case:
+    """Batches to judge in one pass: of one stream, hour, topic and pins, one after another.
 
-    batch: Batch
-    landed: Landed
+    `bronze` are their rows, ordered by batch, partition and offset; `rulings` what people decided, by batch number.
+    """
+
+    batches: tuple[Batch, ...]
+    bronze: pa.Table
+    pins: Pins
+    rulings: Mapping[int, Ruling] = field(default_factory=dict)
+
+    @property
+    def stream(self) -> str:
+        """The name of the batches' stream."""
+        return self.batches[0].id.stream
+
+    @property
+    def topic_id(self) -> UUID | None:
+        """The topic that they were planned on; None for empty batches."""
+        ranges = [r for batch in self.batches for r in batch.ranges]
+        return ranges[0].topic_id if ranges else None
+
+    def rows_of(self, number: int) -> slice:
+        """Where a batch's rows are."""
+        first, end = np.searchsorted(np.asarray(self.bronze["batch"]), [number, number + 1])
+        return slice(int(first), int(end))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """A case with its rows in the reader schema: `reason` is the first thing wrong with each; and its checks."""
+
+    case: Case
+    stream: Stream
+    rows: pa.Table
+    checks: Mapping[int, tuple[CheckResult, ...]]
+    stopped: Mapping[int, Stop]
+
+    def ids(self) -> pa.Array:
+        """The distinct ids of rows that pass their rules, ascending."""
+        ids = pc.unique(self.rows["event_id"].filter(pc.is_null(self.rows["reason"]))).drop_null()
+        return ids.take(pc.array_sort_indices(ids))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A case with the decision on each of its rows, as silver and exceptions shall hold them."""
+
+    case: Case
+    checks: Mapping[int, tuple[CheckResult, ...]]
     silver: pa.Table
     exceptions: pa.Table
     decision: Decision
+    newest_before: Mapping[int, datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """One batch, judged as it was landed; `decided_on` is silver's version that this rests on."""
+
+    batch: Batch
+    landed: Landed
+    judged: Judged
     decided_on: int
 
 
-def judge(batch: Batch, landed: Landed, parts: Parts) -> Judged:
-    """Decide on every row; writes nothing."""
-    bronze = landed.rows
-    stream = parts.pipeline.stream(batch.id.stream)
-    rows = _decoded(batch, bronze, parts)
-    table = parts.tables.of(stream.name, Layer.SILVER)
-    decided_on = table.version
-    ids = _known_ids(rows)
-    files = files_with_any(table.files(), "event_id", ids.to_pylist())
-    earlier = winners(parts.query, table.uris(files), ids, batch.id.number)
-    newest = publication.newest_event_at(parts.ledger, stream.name, batch.id.number, topic_id_of(batch))
-    decision = decide(rows, earlier, newest, _time_limits(batch, stream, parts))
+def judge(batch: Batch, landed: Landed, parts: Parts) -> Decided:
+    """Decide on every row of a batch, on what is in silver before it; writes nothing."""
+    table = parts.tables.of(batch.id.stream, Layer.SILVER)
+    decoded = decode_case(Case(batches=(batch,), bronze=landed.rows, pins=batch.pins), parts)
+    earlier = earlier_winners(decoded.case, decoded.ids(), parts)
+    judged = conclude(decoded, earlier, newest_before(decoded.case, parts), parts)
+    return Decided(batch=batch, landed=landed, judged=judged, decided_on=table.version)
+
+
+def decode_case(case: Case, parts: Parts) -> Decoded:
+    """The rows in the reader schema, each judged by its rules; and what the batch checks say, under the pins."""
+    stream = under_pins(case.stream, case.pins, parts)
+    rows = decode_rows(case.bronze, case, parts)
+    reason = failed_rules(parts.query, rows, stream)
+    rows = rows.set_column(rows.schema.get_field_index("reason"), "reason", reason)
+    checks = run_checks(parts.query, rows, stream)
+    stopped = {batch.id.number: _stop(batch.id.number, case, checks) for batch in case.batches}
+    held = {number: stop for number, stop in stopped.items() if stop}
+    return Decoded(case=case, stream=stream, rows=rows, checks=checks, stopped=held)
+
+
+def conclude(decoded: Decoded, earlier: pa.Table, newest: Mapping[int, datetime], parts: Parts) -> Judged:
+    """Give each row its outcome, by the published copies in earlier batches and the newest event times before."""
+    case, rows = decoded.case, decoded.rows
+    limits = _time_limits(case.batches[0], decoded.stream, parts)
+    decision = decide(rows, earlier, newest, limits, decoded.stopped)
     rows = rows.append_column("late_micros", decision.late_micros)
     passed = decision.rows(Outcome.PUBLISHED)
+    columns = parts.tables.of(case.stream, Layer.SILVER).shape.columns
     return Judged(
-        batch=batch,
-        landed=landed,
-        silver=_silver_rows(rows.filter(pa.array(passed)), table.shape.columns),
-        exceptions=_exception_rows(rows, bronze, decision, ~passed),
+        case=case,
+        checks=decoded.checks,
+        silver=silver_rows(rows.filter(pa.array(passed)), columns),
+        exceptions=_exception_rows(rows, case.bronze, decision, ~passed),
         decision=decision,
-        decided_on=decided_on,
+        newest_before=newest,
     )
 
 
-def write(judged: Judged, parts: Parts, epoch: int) -> dict[str, int]:
+def earlier_winners(case: Case, ids: pa.Array, parts: Parts) -> pa.Table:
+    """The published copies of those ids (ascending) in batches before the case."""
+    table = parts.tables.of(case.stream, Layer.SILVER)
+    files = files_with_any(table.files(), "event_id", ids.to_pylist())
+    return winners(parts.query, table.uris(files), ids, case.batches[0].id.number)
+
+
+def newest_before(case: Case, parts: Parts) -> dict[int, datetime]:
+    """By partition of the case's topic, the highest event time before it."""
+    return publication.newest_event_at(parts.ledger, case.stream, case.batches[0].id.number, case.topic_id)
+
+
+def write(decided: Decided, parts: Parts, epoch: int) -> dict[str, int]:
     """Mark the grains it touches dirty, then commit exceptions and silver; returns each table's fingerprint."""
-    stream, number = judged.batch.id.stream, judged.batch.id.number
-    mark_touched(stream, judged.silver, str(judged.batch.id), parts)
+    stream, number, judged = decided.batch.id.stream, decided.batch.id.number, decided.judged
+    mark_touched(stream, judged.silver, str(decided.batch.id), parts)
     parts.reached(Failpoint.AFTER_DIRTY)
     exceptions, silver = parts.tables.of(stream, Layer.EXCEPTIONS), parts.tables.of(stream, Layer.SILVER)
     own = files_of_batch(exceptions.files(), number)
     _, held_back = exceptions.replace(own, [judged.exceptions], decided_on=exceptions.version, epoch=epoch)
     _, published = silver.replace(
-        files_of_batch(silver.files(), number), [judged.silver], decided_on=judged.decided_on, epoch=epoch
+        files_of_batch(silver.files(), number), [judged.silver], decided_on=decided.decided_on, epoch=epoch
     )
     return {
-        str(Layer.BRONZE): judged.landed.fingerprint,
+        str(Layer.BRONZE): decided.landed.fingerprint,
         str(Layer.SILVER): published,
         str(Layer.EXCEPTIONS): held_back,
     }
 
 
-def topic_id_of(batch: Batch) -> UUID | None:
-    """The topic that the batch was planned on; None for an empty batch."""
-    return batch.ranges[0].topic_id if batch.ranges else None
+def under_pins(name: str, pins: Pins, parts: Parts) -> Stream:
+    """The stream as it was declared when the contract was pinned; with no contract as it is today."""
+    stream = parts.pipeline.stream(name)
+    if pins.contract_digest in ("", contract.digest(stream)):
+        return stream
+    return contract.under(stream, contracts.contract(parts.ledger, pins.contract_digest))
 
 
-def _decoded(batch: Batch, bronze: pa.Table, parts: Parts) -> pa.Table:
-    """The rows in the reader schema, with `payload_hash`, and in `reason` the first thing wrong with each."""
-    stream = parts.pipeline.stream(batch.id.stream)
-    topic_id = batch.ranges[0].topic_id
-    rows = decode(bronze.drop_columns(["batch"]), stream, _pinned(batch, parts), topic_id)
+def decode_rows(bronze: pa.Table, case: Case, parts: Parts) -> pa.Table:
+    """Rows of bronze in the reader schema that the case is pinned to, with `batch` and `payload_hash`."""
+    stream = parts.pipeline.stream(case.stream)
+    rows = decode(bronze.drop_columns(["batch"]), stream, _pinned(case, parts), case.topic_id or UUID(int=0))
     rows = rows.append_column("payload_hash", pa.array(column_hashes(bronze["value"]).view(np.int64)))
     rows = rows.add_column(0, shapes.ROW_COLUMNS[0], bronze["batch"])
-    for field in parts.tables.of(stream.name, Layer.SILVER).shape.columns:
-        if field.name not in (*rows.column_names, "late_micros"):  # of a later version than the one that was pinned
-            rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
-    return _judged_by_rules(rows, stream, parts)
+    for column in parts.tables.of(stream.name, Layer.SILVER).shape.columns:
+        if column.name not in (*rows.column_names, "late_micros"):  # of a later version than the one that was pinned
+            rows = rows.append_column(column, pa.nulls(rows.num_rows, column.type))
+    return rows
+
+
+def silver_rows(rows: pa.Table, columns: pa.Schema) -> pa.Table:
+    """Sorted by id, so that a lookup of an id reads few pages."""
+    return rows.select(columns.names).cast(columns).sort_by("event_id").combine_chunks()
+
+
+def _stop(number: int, case: Case, checks: Mapping[int, tuple[CheckResult, ...]]) -> Stop | None:
+    """Why nothing of a batch is published, if so: what a person decided goes before what checks say."""
+    ruling = case.rulings.get(number)
+    if ruling:
+        return Stop(outcome=Outcome.DISCARDED, reason=ruling.text) if ruling.is_discarded else None
+    failed = [result.check.name for result in checks.get(number, ()) if result.stops]
+    return Stop(outcome=Outcome.HELD, reason=f"check {', '.join(failed)}") if failed else None
 
 
 def _time_limits(batch: Batch, stream: Stream, parts: Parts) -> TimeLimits:
     return TimeLimits(horizon=parts.horizon(stream), latest=batch.hour + timedelta(hours=1) + AHEAD_AT_MOST)
 
 
-def _pinned(batch: Batch, parts: Parts) -> StreamSchemas:
-    """The stream's schemas with the reader that the planner pinned, whichever is published now."""
-    schemas = parts.schemas[batch.id.stream]
-    return replace(schemas, reader=schemas.writers[batch.pins.reader_schema_id])
-
-
-def _judged_by_rules(rows: pa.Table, stream: Stream, parts: Parts) -> pa.Table:
-    reason = failed_rules(parts.query, rows, stream)
-    return rows.set_column(rows.schema.get_field_index("reason"), "reason", reason)
-
-
-def _known_ids(rows: pa.Table) -> pa.Array:
-    """The distinct ids of rows that pass their rules, ascending."""
-    ids = pc.unique(rows["event_id"].filter(pc.is_null(rows["reason"]))).drop_null()
-    return ids.take(pc.array_sort_indices(ids))
-
-
-def _silver_rows(rows: pa.Table, columns: pa.Schema) -> pa.Table:
-    """Sorted by id, so that a lookup of an id reads few pages."""
-    return rows.select(columns.names).cast(columns).sort_by("event_id").combine_chunks()
+def _pinned(case: Case, parts: Parts) -> StreamSchemas:
+    """The stream's schemas with the reader that is pinned, whichever is published now."""
+    schemas = parts.schemas[case.stream]
+    return replace(schemas, reader=schemas.writers[case.pins.reader_schema_id])
 
 
 def _exception_rows(rows: pa.Table, bronze: pa.Table, decision: Decision, failed: np.ndarray) -> pa.Table:

@@ -15,6 +15,7 @@ HORIZON = timedelta(minutes=10)
 LIMITS = TimeLimits(horizon=HORIZON, latest=START + timedelta(days=2))
 COLUMNS = pa.schema(
     [
+        ("batch", pa.int64()),
         ("partition", pa.int32()),
         ("offset", pa.int64()),
         ("event_id", pa.string()),
@@ -40,6 +41,7 @@ def log_of(events):
         at = START + timedelta(minutes=minute)
         rows.append(
             {
+                "batch": 1,
                 "partition": partition,
                 "offset": ends[partition],
                 "event_id": f"e{number}",
@@ -78,8 +80,7 @@ def outcomes_one_by_one(rows):
     for row in rows:
         place, at = (row["partition"], row["offset"]), row["event_at"]
         limit = newest.get(row["partition"])
-        if row["reason"] is None:
-            newest[row["partition"]] = max(at, limit or at)
+        newest[row["partition"]] = max(at, limit or at)  # what breaks a rule is news too
         if row["reason"] is not None:
             found[place] = Outcome.QUARANTINED
         elif limit is not None and at < limit - HORIZON:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from analytics_platform.facts import Manifest
 from analytics_platform.ledger.manifest import from_json, to_json
 from analytics_platform.ledger.postgres import dirty, timers
 from analytics_platform.ledger.postgres.lease import Lease, require_epoch
+from analytics_platform.ledger.rework import state_of
 
 ADD_MANIFEST = """
     insert into manifest (stream, number, revision, hour, published_at, body)
@@ -25,6 +26,11 @@ NEWEST = "select versions from publication where pipeline = %s order by number d
 NEWEST_AT = """
     select versions from publication where pipeline = %s and published_at <= %s
     order by published_at desc, number desc limit 1
+"""
+BYTES_PER_ROW = """
+    select sum(bytes) / nullif(sum(rows), 0) from (
+        select (body -> 'metrics' ->> 'bytes')::float8 as bytes, (body ->> 'rows')::bigint as rows from manifest
+        where stream = %s order by number desc, revision desc limit 20) latest where bytes is not null
 """
 LATEST_MANIFESTS = """
     select distinct on (stream, number) stream, number, revision, hour, body from manifest
@@ -63,18 +69,27 @@ def publish(connection: psycopg.Connection, lease: Lease, cycle: Cycle) -> None:
 
 def _add(connection: psycopg.Connection, manifest: Manifest, at: datetime) -> None:
     batch = manifest.batch
+    failed = _newly_failed(connection, manifest)
     body = Jsonb(to_json(manifest))
     connection.execute(ADD_MANIFEST, [batch.stream, batch.number, manifest.revision, manifest.hour, at, body])
     connection.execute(
-        "update batch set state = 'published' where stream = %s and number = %s", [batch.stream, batch.number]
+        "update batch set state = %s where stream = %s and number = %s",
+        [state_of(manifest), batch.stream, batch.number],
     )
-    failed = [v for v in manifest.verdicts if not v.passed]
     if failed:
-        note = {"failed": [f"{v.asset}: {v.check}" for v in failed], "hour": manifest.hour.isoformat()}
+        note = {"failed": failed, "hour": manifest.hour.isoformat()}
         connection.execute(
             "insert into outbox (kind, key, body, created_at) values ('verdict', %s, %s, %s)",
             [str(batch), Jsonb(note), at],
         )
+
+
+def _newly_failed(connection: psycopg.Connection, manifest: Manifest) -> list[str]:
+    """The failed checks that nobody has been told of: not settled by a person, and not in the revision before."""
+    failed = [v for v in manifest.verdicts if not v.passed and manifest.resolution is None]
+    before = manifest_of(connection, *astuple(manifest.batch)) if failed and manifest.revision > 1 else None
+    told = {(v.asset, v.check) for v in before.verdicts if not v.passed} if before else set()
+    return [f"{v.asset}: {v.check}" for v in failed if (v.asset, v.check) not in told]
 
 
 def published_versions(connection: psycopg.Connection, pipeline: str, at: datetime | None = None) -> dict[str, int]:
@@ -98,6 +113,19 @@ def manifests_of_hours(
     query = LATEST_MANIFESTS + " where stream = any(%s) and hour = any(%s) order by stream, number, revision desc"
     rows = connection.execute(query.encode(), [list(streams), list(hours)]).fetchall()
     return [from_json(*row) for row in rows]
+
+
+def manifests_between(connection: psycopg.Connection, stream: str, first: int, last: int) -> dict[int, Manifest]:
+    """By number, the latest revision of the manifests of those batches, both ends included."""
+    query = LATEST_MANIFESTS + " where stream = %s and number between %s and %s order by stream, number, revision desc"
+    rows = connection.execute(query.encode(), [stream, first, last]).fetchall()
+    return {row[1]: from_json(*row) for row in rows}
+
+
+def bytes_per_row(connection: psycopg.Connection, stream: str) -> float | None:
+    """How large the stream's rows were in its last batches: key, value and headers; None where nothing is known."""
+    row = connection.execute(BYTES_PER_ROW, [stream]).fetchone()
+    return row[0] if row else None
 
 
 def newest_event_at(

@@ -1,0 +1,131 @@
+"""What a person, or a backfill, orders to be judged again, and what was decided about a batch. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from analytics_platform.facts import Batch, BatchId, BatchState, Manifest, Outcome
+
+TARGET_SECONDS = 0.4  # of a chunk: as long as a live batch may have to wait
+FEWEST_ROWS, MOST_ROWS, FIRST_ROWS = 1_000, 50_000, 10_000
+
+
+class Kind(StrEnum):
+    """Why batches are judged again."""
+
+    BACKFILL = "backfill"
+    REEXECUTE = "re-execute"
+    RERUN = "rerun"
+    RELEASE = "release"
+    DISCARD = "discard"
+
+
+class OrderState(StrEnum):
+    """Where an order is; a cancelled or failed one can be opened again."""
+
+    OPEN = "open"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+TODAYS_VERSIONS = (Kind.BACKFILL, Kind.RERUN)
+PERSONS = (Kind.RELEASE, Kind.DISCARD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Batches to judge again: named, or all that are planned in `hours` of `streams`; frozen when it is given.
+
+    `assets` are the tables to bring up to date, by name (`bids/silver`, `hot_items`); none: all of them. An order of a
+    known `id` is the one that was given before.
+    """
+
+    pipeline: str
+    kind: Kind
+    requested_by: str
+    reason: str
+    requested_at: datetime
+    batches: tuple[BatchId, ...] = ()
+    hours: tuple[datetime, ...] = ()
+    streams: tuple[str, ...] = ()
+    assets: tuple[str, ...] = ()
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What a person has decided about a batch for good: nothing of it is published, or no check holds it back."""
+
+    text: str
+    is_discarded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """What is reworked at once: batches of one stream and order that follow one another, with their last manifests."""
+
+    order: Order
+    batches: tuple[Batch, ...]
+    manifests: Mapping[int, Manifest]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far an order is. `changes` sums what changed: rows added to and removed from silver, outcomes before, after.
+
+    `rows` are those of the batches that are done.
+    """
+
+    id: str
+    pipeline: str
+    kind: Kind
+    state: OrderState
+    requested_by: str
+    reason: str
+    requested_at: datetime
+    ended_at: datetime | None
+    batches: int
+    done: int
+    changed: int
+    rows: int
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def left(self) -> int:
+        """How many batches are still to be judged."""
+        return self.batches - self.done
+
+
+def state_of(manifest: Manifest) -> BatchState:
+    """The state that a batch has by its manifest: held and discarded batches are so with every row."""
+    for outcome, state in ((Outcome.HELD, BatchState.HELD), (Outcome.DISCARDED, BatchState.DISCARDED)):
+        if manifest.outcomes.get(outcome):
+            return state
+    return BatchState.PUBLISHED
+
+
+def ruling_of(order: Order, manifest: Manifest) -> Ruling | None:
+    """What holds for a batch in that order: what it decides, else what was decided before. None: nothing."""
+    by = f"by {order.requested_by}: {order.reason}"
+    if order.kind is Kind.RELEASE:
+        return Ruling(text=f"released {by}", is_discarded=False)
+    if order.kind is Kind.DISCARD:
+        return Ruling(text=f"discarded {by}", is_discarded=True)
+    return standing_ruling(manifest)
+
+
+def standing_ruling(manifest: Manifest) -> Ruling | None:
+    """What was decided about the batch before."""
+    if manifest.resolution is None:
+        return None
+    return Ruling(text=manifest.resolution, is_discarded=state_of(manifest) is BatchState.DISCARDED)
+
+
+def next_rows(rows: int, seconds: float, planned: int) -> int:
+    """How many rows the next chunk may have, by what the last one took: fewer at once, more step by step."""
+    fitting = int(rows * TARGET_SECONDS / max(seconds, 0.001)) if rows else planned
+    return max(FEWEST_ROWS, min(MOST_ROWS, fitting, planned * 2))
