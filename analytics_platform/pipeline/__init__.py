@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from analytics_platform.errors import UnreachableError
 from analytics_platform.facts import Batch, Failpoint, LeaseReport, ModelReport, PartitionOffsets
 from analytics_platform.ingest.plan import lost_offsets, plan_batch, rows_within, shortened, undecided
-from analytics_platform.ledger.postgres import dirty, planning
 from analytics_platform.ledger.postgres import lease as leases
+from analytics_platform.ledger.postgres import planning
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.ledger.postgres.transactions import watch_transactions
 from analytics_platform.pipeline import upkeep
 from analytics_platform.pipeline.cycle import CycleReport, run_cycle
+from analytics_platform.pipeline.models import is_due
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import require_known
 from analytics_platform.product import Stream
@@ -97,7 +98,7 @@ def has_unplanned(parts: Parts) -> bool:
 
 
 def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleReport]:
-    streams, models = parts.pipeline.stream_names, parts.pipeline.model_names
+    streams = parts.pipeline.stream_names
     last_data = time.monotonic()
     while parts.now() < ends_at:
         try:
@@ -107,7 +108,7 @@ def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleRepo
             parts.pause(parts.limits.cycle_seconds)
             last_data = time.monotonic()
             continue
-        if batches or dirty.is_any(parts.ledger, models):
+        if batches or is_due(parts):
             planning.assign(parts.ledger, lease.run_id, batches)
             report = run_cycle(batches, lease, parts)
             last_data = time.monotonic()
