@@ -10,6 +10,7 @@ import psycopg
 from analytics_platform.errors import PlatformError
 from analytics_platform.facts import OPEN_STATES, PartitionOffsets
 from analytics_platform.ingest.kafka.fetch import KafkaReader
+from analytics_platform.ledger.postgres.pauses import Pause, pauses
 from analytics_platform.ledger.postgres.planning import is_on_hold
 from analytics_platform.local.dagster_processes import newest_heartbeat, recent_failures, run_counts
 from analytics_platform.postgres import connect
@@ -55,6 +56,7 @@ class Progress:
     failures: tuple[int, datetime | None] = (0, None)  # runs that failed in the last hour, and when the last one did
     heartbeat_at: datetime | None = None
     holds: tuple[str, ...] = ()
+    pauses: tuple[Pause, ...] = ()
     unreachable: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -89,9 +91,9 @@ class Observer:
         """The instance now; what does not answer is named in the result, never raised."""
         unreachable: dict[str, str] = {}
         offsets = self._try("broker", unreachable, self._offsets) or {}
-        ledger = self._try("ledger", unreachable, self._ledger) or ({}, [], [], None)
+        ledger = self._try("ledger", unreachable, self._ledger) or ({}, [], [], None, [])
         dagster = self._try("dagster", unreachable, self._dagster) or ({}, (0, None), None)
-        finished, newest, holds, published_at = ledger
+        finished, newest, holds, published_at, paused = ledger
         return Progress(
             at=datetime.now(UTC),
             streams=tuple(_stream(s, offsets.get(s.topic, []), finished, newest) for s in self.streams),
@@ -100,6 +102,7 @@ class Observer:
             failures=dagster[1],
             heartbeat_at=dagster[2],
             holds=tuple(holds),
+            pauses=tuple(paused),
             unreachable=unreachable,
         )
 
@@ -139,13 +142,14 @@ class Observer:
         self._reader = self._reader or KafkaReader(self.kafka_bootstrap, patience_seconds=3)
         return self._reader.offsets([stream.topic for stream in self.streams])
 
-    def _ledger(self) -> tuple[dict[tuple[str, int], int], list[tuple], list[str], datetime | None]:
+    def _ledger(self) -> tuple[dict[tuple[str, int], int], list[tuple], list[str], datetime | None, list[Pause]]:
         connection = self._connection("ledger", self.ledger_dsn)
         rows = connection.execute(FINISHED, [list(OPEN_STATES)]).fetchall()
         finished = {(topic, partition): offset for topic, partition, offset in rows}
         newest = connection.execute(NEWEST, [[s.name for s in self.streams]]).fetchall()
         published = connection.execute(PUBLISHED_AT).fetchone()
-        return finished, newest, is_on_hold(connection), published[0] if published else None
+        published_at = published[0] if published else None
+        return finished, newest, is_on_hold(connection), published_at, pauses(connection, datetime.now(UTC))
 
     def _dagster(self) -> tuple[dict[str, int], tuple[int, datetime | None], datetime | None]:
         connection = self._connection("dagster", self.dagster_dsn)

@@ -107,6 +107,9 @@ def _holds(observed: Observed) -> Iterator[Finding]:
         yield Finding(level=Level.DEGRADED, what=what, next="ap doctor")
     for reason in observed.progress.holds:
         yield Finding(level=Level.DEGRADED, what=f"ingestion is held: {reason}", next="ap doctor")
+    for pause in observed.progress.pauses:
+        what = f"{pause.stream}: paused until {pause.until:%Y-%m-%d %H:%M} UTC by {pause.by}: {pause.reason}"
+        yield Finding(level=Level.DEGRADED, what=what, next=f"ap stream resume {pause.stream}")
 
 
 def _dagster(observed: Observed) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from analytics_platform.ledger.postgres.pauses import Pause
 from analytics_platform.local.disk import Hold, next_hold
 from analytics_platform.local.instance import Instance, PartRecord, PartState
 from analytics_platform.local.progress import Progress, StreamProgress
@@ -127,3 +128,10 @@ def test_the_status_line_says_rate_lag_freshness_runs_and_checks():
 def test_the_status_line_begins_with_trouble():
     line = status_line(Progress(at=NOW, unreachable={"broker": "x"}), 0, {"daemon": "down"})
     assert "DAEMON DOWN, BROKER DOES NOT ANSWER" in line
+
+
+def test_a_paused_stream_is_named_with_who_and_until_when():
+    pause = Pause(stream="bids", reason="a bad deploy", by="ada", since=NOW, until=NOW + timedelta(hours=2))
+    found = findings(observed(progress=Progress(at=NOW, streams=(bids(),), pauses=(pause,))))
+    assert found[0].what == "bids: paused until 2026-05-01 14:00 UTC by ada: a bad deploy"
+    assert (found[0].level, found[0].next) == (Level.DEGRADED, "ap stream resume bids")
