@@ -1,8 +1,10 @@
 """A real broker and a real Postgres for tests: started on free ports and fresh folders, stopped by pid."""
 
-from collections.abc import Callable, Generator
+import subprocess
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +18,15 @@ from analytics_platform.local.process import Part, free_port, launch, stop, wait
 
 START_SECONDS = 60.0  # two seconds on an idle machine; many workers may start at once
 STOP_SECONDS = 10.0
+SMALL_HEAP = {"-Xms96m": "-Xms64m", "-Xmx384m": "-Xmx256m"}
+CLUSTER_SETTINGS = {
+    "default.replication.factor": "3",
+    "offsets.topic.replication.factor": "3",
+    "transaction.state.log.replication.factor": "3",
+    "replica.lag.time.max.ms": "3000",  # a dead follower is waited for that long
+    "controller.quorum.fetch.timeout.ms": "1000",
+    "num.replica.fetchers": "1",
+}
 ATTEMPTS = 3  # between choosing a free port and binding it another test run may take it
 
 
@@ -54,6 +65,60 @@ def _start_kafka(stack: ExitStack, folder: Path, classpath: str, attempts: int =
             raise
         return _start_kafka(stack, folder, classpath, attempts - 1)
     return Kafka(bootstrap=f"127.0.0.1:{ports.broker}", part=part, pid=pid)
+
+
+@dataclass(slots=True, kw_only=True)
+class Cluster:
+    """Several brokers that replicate; each is killed and started by its node id."""
+
+    ports: Mapping[int, broker.Ports]
+    parts: Mapping[int, Part]
+    running: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def bootstrap(self) -> str:
+        """The addresses of all nodes."""
+        return ",".join(f"127.0.0.1:{ports.broker}" for ports in self.ports.values())
+
+    def start(self, *nodes: int) -> None:
+        """Start these nodes together: one alone has no majority and would never be ready."""
+        for node in nodes:
+            self.running[node] = launch(self.parts[node])
+        for node in nodes:
+            wait_ready(self.running[node], self.parts[node], START_SECONDS)
+
+    def kill(self, *nodes: int) -> None:
+        """kill -9."""
+        for node in nodes:
+            self.running[node].kill()
+            self.running.pop(node).wait()
+
+    def stop(self) -> None:
+        """Stop all that run; nothing of them is kept, so nothing is waited for."""
+        self.kill(*list(self.running))
+
+
+@contextmanager
+def running_cluster(folder: Path, libs: Path, brokers: int = 3) -> Generator[Cluster]:
+    """Brokers 1 to `brokers`, each its own controller too, in one cluster."""
+    classpath, cluster_id = install_jars(libs, lambda _: None), broker.new_cluster_id()
+    ports = {node: broker.Ports(broker=free_port(0), controller=free_port(0)) for node in range(1, brokers + 1)}
+    voters = ",".join(f"{node}@127.0.0.1:{p.controller}" for node, p in ports.items())
+
+    def prepare(node: int) -> Part:
+        settings = CLUSTER_SETTINGS | {"node.id": str(node), "controller.quorum.voters": voters}
+        member = broker.Membership(cluster=cluster_id, settings=settings)
+        part = broker.prepare(folder / f"node{node}", ports[node], classpath, member=member)
+        return replace(part, argv=tuple(SMALL_HEAP.get(argument, argument) for argument in part.argv))
+
+    with ThreadPoolExecutor(brokers) as pool:
+        parts = dict(zip(ports, pool.map(prepare, ports), strict=True))
+    cluster = Cluster(ports=ports, parts=parts)
+    try:
+        cluster.start(*ports)
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 @contextmanager

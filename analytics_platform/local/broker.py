@@ -9,7 +9,8 @@ import signal
 import socket
 import struct
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -42,17 +43,28 @@ class Ports:
     controller: int
 
 
-def prepare(folder: Path, ports: Ports, classpath: str, *, log: Path | None = None) -> Part:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """What makes a broker one of several: the cluster's id, and the settings in which it differs from a lone one."""
+
+    cluster: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def prepare(
+    folder: Path, ports: Ports, classpath: str, *, log: Path | None = None, member: Membership | None = None
+) -> Part:
     """Format the storage where needed and return the broker as a part; `folder` may hold data of earlier starts.
 
     The ports may differ from one start to the next. Raises LocalError.
     """
+    member = member or Membership(cluster=new_cluster_id())
     folder = folder.absolute()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     java = java_executable()
     (folder / "log4j2.xml").write_text(LOG4J)
-    _format(folder, ports, java, classpath)
-    (folder / "server.properties").write_text(properties("data", ports))
+    _format(folder, properties(DRAFT, ports, member), (str(java), *FLAGS, "-cp", classpath), member.cluster)
+    (folder / "server.properties").write_text(properties("data", ports, member))
     return Part(
         name="broker",
         argv=(str(java), *HEAP, *FLAGS, "-cp", classpath, "kafka.Kafka", "server.properties"),
@@ -74,9 +86,10 @@ def java_executable() -> Path:
     return java
 
 
-def properties(data: str, ports: Ports) -> str:
+def properties(data: str, ports: Ports, member: Membership | None = None) -> str:
     """The broker's configuration, as text; `data` is relative to the broker's folder."""
-    return SETTINGS.format(data=data, broker=ports.broker, controller=ports.controller)
+    own = "".join(f"{name}={value}\n" for name, value in (member.settings if member else {}).items())
+    return SETTINGS.format(data=data, broker=ports.broker, controller=ports.controller) + own  # the last one counts
 
 
 def answers(port: int) -> bool:
@@ -90,7 +103,7 @@ def answers(port: int) -> bool:
         return False
 
 
-def _format(folder: Path, ports: Ports, java: Path, classpath: str) -> None:
+def _format(folder: Path, settings: str, java: tuple[str, ...], cluster: str) -> None:
     """Format beside the final place and rename: `data` is whole or absent, whenever we are killed."""
     data, draft = folder / "data", folder / DRAFT
     if (data / "meta.properties").exists():
@@ -100,8 +113,8 @@ def _format(folder: Path, ports: Ports, java: Path, classpath: str) -> None:
         raise LocalError("Kafka", f"{data} holds records but is not formatted", remedy)
     shutil.rmtree(data, ignore_errors=True)
     shutil.rmtree(draft, ignore_errors=True)
-    (folder / "format.properties").write_text(properties(DRAFT, ports))
-    argv = (str(java), *FLAGS, "-cp", classpath, *format_command(_cluster_id()))
+    (folder / "format.properties").write_text(settings)
+    argv = (*java, *format_command(cluster))
     try:
         subprocess.run(argv, cwd=folder, env=ENVIRONMENT, check=True, capture_output=True, timeout=FORMAT_SECONDS)
     except (OSError, subprocess.SubprocessError) as error:
@@ -118,7 +131,7 @@ def format_command(cluster: str) -> tuple[str, ...]:
     return ("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", "format.properties")
 
 
-def _cluster_id() -> str:
+def new_cluster_id() -> str:
     """A random id in Kafka's spelling: 16 bytes, URL-safe base64 without padding."""
     return base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
 
