@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics_platform.errors import LocalError
-from analytics_platform.ledger.postgres import dirty
+from analytics_platform.ledger.postgres import dirty, timers
 from analytics_platform.local.blueprint import AUCTION_HOUSE, Blueprint, UpOptions, choose_ports, draw, our_process
 from analytics_platform.local.cpu import python_cpu_seconds
 from analytics_platform.local.demo_figures import figures
@@ -73,12 +73,13 @@ class Demo:
     looked_at: float = 0.0
     moved_at: float = field(default_factory=time.monotonic)
     last: Progress | None = None
+    has_ended: bool = False  # the end of every stream is recorded
 
     def __post_init__(self) -> None:
         self.supervisor = Supervisor(self.blueprint.members, self._heard)
 
     def run(self) -> Progress:
-        """Until everything produced is published; raises LocalError when nothing moves any more."""
+        """Until everything produced is published and no timer is left; LocalError when nothing moves any more."""
         collector = Collector(self.settings.state_dir)
         observer = Observer(
             kafka_bootstrap=self.blueprint.settings.kafka_bootstrap,
@@ -112,8 +113,13 @@ class Demo:
     def _is_done(self, progress: Progress) -> bool:
         if self.supervisor.parts[PRODUCER].state != PartState.DONE or progress.unreachable or progress.lag:
             return False
+        streams, models = sorted(catalog().streams), sorted(catalog().models)
         with connect(self.blueprint.settings.ledger_dsn, application="ap demo") as ledger:
-            return not dirty.is_any(ledger, list(catalog().models))
+            if not self.has_ended:
+                for stream in streams:
+                    timers.end_stream(ledger, stream)
+                self.has_ended = True
+            return not dirty.is_any(ledger, models) and not timers.first_due(ledger, models)
 
     def _require_progress(self) -> None:
         producer = self.supervisor.parts[PRODUCER]

@@ -37,6 +37,8 @@ def manifest(number: int, rows: int, silver: int, gaps: int = 0) -> Manifest:
 @pytest.fixture
 def truth(tmp_path):
     rows = {
+        "partition": [0, 0, 0, 0],
+        "sequence": [0, 1, 2, 3],
         "fault": ["none", "late", "duplicate", "malformed:rule"],
         "event_id": ["a", "b", "b", "c"],
         "price": [100, 300, 300, 900],
@@ -46,6 +48,15 @@ def truth(tmp_path):
         "dateTime": [MS, MS + 1_000, MS + 1_000, MS + 2_000],
     }
     pq.write_table(pa.table(rows), tmp_path / "bids-00000000.parquet")
+    more = {
+        "id": [1, 2, 3, 4],
+        "seller": [7] * 4,
+        "category": [10] * 4,
+        "expires": [MS + 60_000] * 4,
+        "name": ["Ada"] * 4,
+    }
+    for stream in ("auctions", "persons"):
+        pq.write_table(pa.table({**rows, **more}), tmp_path / f"{stream}-00000000.parquet")
     return tmp_path
 
 
@@ -68,6 +79,10 @@ def test_a_missing_row_does_not_match(truth):
 
 def test_a_model_without_an_oracle_is_not_judged(truth):
     assert compare(truth, {"mine": revenue(400)}) == {"mine": None}
+
+
+def test_without_truth_nothing_is_judged(tmp_path):
+    assert compare(tmp_path, {"channel_revenue": revenue(400)}) == {"channel_revenue": None}
 
 
 def test_the_content_hash_does_not_depend_on_how_the_log_was_cut():

@@ -6,7 +6,7 @@ Parquet into Python lists.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,13 +36,17 @@ class OracleError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What must come of one stream: rows per outcome, by replay and by the labels; `published` are row numbers."""
+    """What must come of one stream: rows per outcome, by replay and by the labels; `published` are row numbers.
+
+    `late_ms` is by published row how far it lies behind the newest event before it in its partition.
+    """
 
     rows: int
     outcomes: Mapping[str, int]
     labelled: Mapping[str, int]
     published: list[int]
     table: pa.Table
+    late_ms: Mapping[int, int] = field(default_factory=dict)
 
 
 def expect(folder: Path) -> dict[str, Expected]:
@@ -57,15 +61,22 @@ def expect_stream(folder: Path, stream: str) -> Expected:
         return Expected(rows=0, outcomes={}, labelled={}, published=[], table=table)
     faults = table["fault"].to_pylist()
     outcomes: Counter[str] = Counter()
-    published = []
-    for row, outcome in _replay(table, stream, faults):
+    late_ms = {}
+    for row, outcome, late in _replay(table, stream, faults):
         outcomes[outcome] += 1
         if outcome == "published":
-            published.append(row)
+            late_ms[row] = late
     labelled: Counter[str] = Counter()
     for fault, count in Counter(faults).items():
         labelled["quarantined" if fault.startswith("malformed:") else LABELS.get(fault, fault)] += count
-    return Expected(rows=table.num_rows, outcomes=outcomes, labelled=labelled, published=published, table=table)
+    return Expected(
+        rows=table.num_rows,
+        outcomes=outcomes,
+        labelled=labelled,
+        published=list(late_ms),
+        table=table,
+        late_ms=late_ms,
+    )
 
 
 def read_truth(folder: Path, stream: str) -> pa.Table:
@@ -77,7 +88,7 @@ def read_truth(folder: Path, stream: str) -> pa.Table:
 def highest_bid(bids: Expected) -> dict[datetime, dict[str, Any]]:
     """The expected rows of highest_bid, by minute; of equal prices the earliest wins, then the lowest id."""
     best: dict[int, tuple[Any, ...]] = {}
-    for price, at, event_id, auction, bidder, channel in _published(
+    for price, at, event_id, auction, bidder, channel in published_rows(
         bids, "price", "dateTime", "event_id", "auction", "bidder", "channel"
     ):
         minute = at // MINUTE_MS
@@ -85,12 +96,12 @@ def highest_bid(bids: Expected) -> dict[datetime, dict[str, Any]]:
         if minute not in best or rival < best[minute]:
             best[minute] = rival
     return {
-        _instant(minute * MINUTE_MS): {
+        instant(minute * MINUTE_MS): {
             "price": -negated,
             "auction": auction,
             "bidder": bidder,
             "channel": channel,
-            "bid_at": _instant(at),
+            "bid_at": instant(at),
             "event_id": event_id,
         }
         for minute, (negated, at, event_id, auction, bidder, channel) in sorted(best.items())
@@ -101,18 +112,18 @@ def channel_revenue(bids: Expected) -> dict[tuple[datetime, str], dict[str, int]
     """The expected rows of channel_revenue, by minute and channel."""
     counts: Counter[tuple[int, str]] = Counter()
     sums: Counter[tuple[int, str]] = Counter()
-    for at, channel, price in _published(bids, "dateTime", "channel", "price"):
+    for at, channel, price in published_rows(bids, "dateTime", "channel", "price"):
         grain = (at // MINUTE_MS, channel)
         counts[grain] += 1
         sums[grain] += price
     return {
-        (_instant(minute * MINUTE_MS), channel): {"bids": count, "revenue": sums[minute, channel]}
+        (instant(minute * MINUTE_MS), channel): {"bids": count, "revenue": sums[minute, channel]}
         for (minute, channel), count in sorted(counts.items())
     }
 
 
-def _replay(table: pa.Table, stream: str, faults: list[str]) -> Iterator[tuple[int, str]]:
-    """Every row's outcome, in the order of partition and sequence."""
+def _replay(table: pa.Table, stream: str, faults: list[str]) -> Iterator[tuple[int, str, int]]:
+    """Every row's outcome, and how late it is in milliseconds, in the order of partition and sequence."""
     names, holds = RULES[stream]
     judged = list(zip(*(table[name].to_pylist() for name in names), strict=True))
     partitions, sequences = table["partition"].to_pylist(), table["sequence"].to_pylist()
@@ -126,24 +137,25 @@ def _replay(table: pa.Table, stream: str, faults: list[str]) -> Iterator[tuple[i
             raise OracleError(f"{stream}: two rows claim partition {place[0]}, sequence {place[1]}")
         newest = newest if place[0] == before[0] else 0
         if faults[row].startswith("malformed:") and faults[row] != "malformed:rule":
-            yield row, "quarantined"  # that its bytes are broken is nowhere but in the label
+            yield row, "quarantined", 0  # that its bytes are broken is nowhere but in the label
             continue
-        is_beyond = times[row] < newest - HORIZON // timedelta(milliseconds=1)
-        newest = max(newest, times[row])
+        late = max(0, newest - times[row])
+        newest = max(newest, times[row])  # rows that break a rule count: what is late must not change with the rules
         if not holds(*judged[row]):
-            yield row, "quarantined"
-        elif is_beyond:
-            yield row, "beyond_horizon"
+            yield row, "quarantined", late
+        elif late > HORIZON // timedelta(milliseconds=1):
+            yield row, "beyond_horizon", late
         elif ids[row] not in winners:
             winners[ids[row]] = row
-            yield row, "published"
+            yield row, "published", late
         else:
             winner = winners[ids[row]]
             is_same = all(column[row] == column[winner] for column in payload)
-            yield row, "duplicate" if is_same else "conflict"
+            yield row, "duplicate" if is_same else "conflict", late
 
 
-def _published(expected: Expected, *names: str) -> Iterator[tuple[Any, ...]]:
+def published_rows(expected: Expected, *names: str) -> Iterator[tuple[Any, ...]]:
+    """Those columns of the rows that must be in silver."""
     if not expected.rows:
         return
     columns = [expected.table[name].to_pylist() for name in names]
@@ -156,5 +168,6 @@ def _plain(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema(list(zip(table.schema.names, types, strict=True))))
 
 
-def _instant(at_ms: int) -> datetime:
+def instant(at_ms: int) -> datetime:
+    """Milliseconds since 1970 as a time."""
     return EPOCH + timedelta(milliseconds=at_ms)

@@ -4,7 +4,7 @@ Tables are read by stock readers (deltalake, DuckDB) and the broker is asked by 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -78,9 +78,13 @@ def stream_differences(found: StreamFound, expected: Expected) -> list[str]:
 
 def model_differences(bids: Expected, tables: Mapping[str, pa.Table]) -> list[str]:
     """In which ways the models are not what the oracle computes; empty when they are."""
-    problems = []
-    for name, wanted in expected_models(bids).items():
-        problems.append(_unlike(f"{name} has other rows than the oracle", wanted, model_rows(tables[name])))
+    return differences_from(expected_models(bids), tables)
+
+
+def differences_from(wanted: Mapping[str, Counter[tuple[Any, ...]]], tables: Mapping[str, pa.Table]) -> list[str]:
+    """In which ways tables differ from the rows they must have, columns in order of name; empty when in none."""
+    found = {name: model_rows(tables[name]) for name in wanted}
+    problems = [_unlike(f"{name} has other rows than the oracle", wanted[name], found[name]) for name in wanted]
     return [problem for problem in problems if problem]
 
 
@@ -88,12 +92,17 @@ def expected_models(bids: Expected) -> dict[str, Counter[tuple[Any, ...]]]:
     """The rows that each model must have, columns in order of name."""
     highest = [{"minute": minute, **row} for minute, row in highest_bid(bids).items()]
     revenue = [{"minute": minute, "channel": c, **row} for (minute, c), row in channel_revenue(bids).items()]
-    return {"highest_bid": Counter(map(_by_name, highest)), "channel_revenue": Counter(map(_by_name, revenue))}
+    return {"highest_bid": counted(highest), "channel_revenue": counted(revenue)}
 
 
 def model_rows(table: pa.Table) -> Counter[tuple[Any, ...]]:
     """The rows of a model, columns in order of name."""
-    return Counter(map(_by_name, table.to_pylist()))
+    return counted(table.to_pylist())
+
+
+def counted(rows: Iterable[Mapping[str, Any]]) -> Counter[tuple[Any, ...]]:
+    """How often each row is there, columns in order of name."""
+    return Counter(map(_by_name, rows))
 
 
 def _by_name(row: Mapping[str, Any]) -> tuple[Any, ...]:
