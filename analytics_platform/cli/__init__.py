@@ -18,6 +18,7 @@ COMMANDS = {
     "sql": ("analytics_platform.cli.sql", "Ask the published tables."),
     "stream": ("analytics_platform.cli.stream", "The declared streams: list."),
     "batch": ("analytics_platform.cli.batch", "Batches and what became of them: list, show."),
+    "ledger": ("analytics_platform.cli.ledger", "Rebuild the ledger from the tables, after Postgres was lost."),
     "config": ("analytics_platform.cli.config", "The settings and where each comes from."),
     "init": ("analytics_platform.cli.init", "A project of your own, without the auction house."),
     "reset": ("analytics_platform.cli.reset", "Delete this instance's local data."),

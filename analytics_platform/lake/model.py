@@ -32,7 +32,7 @@ def shape_of(model: Model, columns: pa.Schema, more_bounds: Sequence[str] = ()) 
     """The model's table."""
     grain = model.grain.column
     bounds = (grain, *(name for name in more_bounds if name != grain))
-    return TableShape(name=model.name, columns=columns, bounded_by=bounds, sorted_by=(grain,))
+    return TableShape(name=model.name, columns=columns, bounded_by=bounds, sorted_by=(grain,), is_derived=True)
 
 
 def touched_by(model: Model, name: str) -> str:

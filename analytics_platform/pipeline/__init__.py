@@ -17,6 +17,7 @@ from analytics_platform.pipeline.cycle import CycleReport, run_cycle
 from analytics_platform.pipeline.models import is_due
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import require_known
+from analytics_platform.pipeline.recover_models import renew_outdated
 from analytics_platform.product import Stream
 
 log = logging.getLogger(__name__)
@@ -155,3 +156,4 @@ def _take_over(lease: Lease, parts: Parts) -> None:
     if not lease.is_clean:
         for table in parts.tables.written().values():
             table.stamp(lease.epoch)
+    renew_outdated(parts, lease.epoch)

@@ -3,21 +3,21 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
 from analytics_platform.errors import LedgerLostError
-from analytics_platform.facts import BatchState, Manifest, Outcome
+from analytics_platform.facts import Manifest
 from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.fold import files_to_fold
 from analytics_platform.ledger.manifest import to_json
-from analytics_platform.ledger.postgres import rebuild
+from analytics_platform.ledger.postgres import rebuild, timers
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.ledger.postgres.publication import Cycle
+from analytics_platform.ledger.rework import state_of
 from analytics_platform.pipeline.parts import Parts
-
-SETTLED_STATES = {Outcome.HELD: BatchState.HELD, Outcome.DISCARDED: BatchState.DISCARDED}
 
 
 def record_manifests(cycle: Cycle, lease: Lease, parts: Parts) -> Cycle:
@@ -62,11 +62,17 @@ def _rows(cycle: Cycle, lease: Lease, parts: Parts) -> list[dict[str, Any]]:
         "epoch": lease.epoch,
         "run_id": lease.run_id,
         "versions": json.dumps(dict(cycle.versions)),
-        "watermarks": json.dumps({stream: at.isoformat() for stream, at in cycle.watermarks.items()}),
+        "watermarks": json.dumps({stream: at.isoformat() for stream, at in _watermarks(cycle, parts).items()}),
     }
     planned = rebuild.planned(parts.ledger, cycle.manifests)
     batches = [{**_row(manifest, planned[str(manifest.batch)]), **shared} for manifest in cycle.manifests]
     return batches or [shared]
+
+
+def _watermarks(cycle: Cycle, parts: Parts) -> dict[str, datetime]:
+    """How far each stream's time will have come once the cycle is published."""
+    recorded = timers.watermarks(parts.ledger, parts.pipeline.stream_names)
+    return {**recorded, **{stream: max(at, recorded.get(stream, at)) for stream, at in cycle.watermarks.items()}}
 
 
 def _row(manifest: Manifest, planned: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,14 +80,8 @@ def _row(manifest: Manifest, planned: Mapping[str, Any]) -> dict[str, Any]:
         "stream": manifest.batch.stream,
         "batch": manifest.batch.number,
         "revision": manifest.revision,
-        "state": str(_state(manifest)),
+        "state": str(state_of(manifest)),
         "hour": manifest.hour,
         "body": json.dumps(to_json(manifest)),
         **planned,
     }
-
-
-def _state(manifest: Manifest) -> BatchState:
-    """Held and discarded batches have rows of that outcome only."""
-    found = [state for outcome, state in SETTLED_STATES.items() if manifest.outcomes.get(outcome)]
-    return found[0] if found else BatchState.PUBLISHED

@@ -27,7 +27,7 @@ FACTS = """
 PUT_CONTRACT = "insert into contract (digest, stream, body) values (%s, %s, %s) on conflict do nothing"
 PUT_BATCH = """
     insert into batch (stream, number, hour, state, reader_schema_id, contract_digest, planned_at, landed_rows)
-    values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
+    values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (stream, number) do update set state = excluded.state
 """
 PUT_RANGE = "insert into batch_range values (%s, %s, %s, %s, %s, %s) on conflict do nothing"
 PUT_RUN = "insert into batch_run values (%s, %s, %s) on conflict do nothing"
@@ -95,7 +95,7 @@ def forget_plans(connection: psycopg.Connection, streams: Sequence[str]) -> None
 def put_batches(connection: psycopg.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Put rows of the manifests table back: batches with their ranges, contracts, runs and manifests.
 
-    What is there already stays: give the newest rows first.
+    Give them oldest first: a batch is left as its latest manifest says.
     """
     with connection.cursor() as cursor:
         cursor.executemany(PUT_CONTRACT, _contracts(rows))

@@ -1,0 +1,76 @@
+"""Computing models anew from what their inputs hold: after the ledger was lost, or when their columns changed."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics_platform.lake.duckdb import read_files
+from analytics_platform.lake.grains import grains_touched
+from analytics_platform.lake.model import touched_by
+from analytics_platform.lake.shapes import DataFile
+from analytics_platform.lake.tables import Table
+from analytics_platform.ledger.postgres import dirty
+from analytics_platform.pipeline.parts import Parts
+from analytics_platform.product import Model
+
+STEP_BYTES = 32 << 20  # of files read together, compressed
+
+
+def renew_outdated(parts: Parts, epoch: int) -> list[str]:
+    """Empty the models whose columns are declared otherwise now, after having all of each recomputed; their names."""
+    outdated = [model for model in parts.pipeline.models if parts.tables.by_name[model.name].is_outdated]
+    for model in outdated:
+        mark_everything(model, "its columns changed", parts)
+        parts.tables.by_name[model.name].renew(epoch)
+    return [model.name for model in outdated]
+
+
+def mark_everything(model: Model, cause: str, parts: Parts) -> int:
+    """Have every grain of the model recomputed that its inputs hold rows of; returns how many rows were read.
+
+    What retention has begun to take stays as it is: a window recomputed from half of its rows would be wrong.
+    """
+    read = 0
+    for name in model.inputs:
+        table, column = parts.tables.input(name), touched_by(model, name)
+        keep_from = _whole_from(name, table, parts)
+        for rows in _steps(table, column, parts):
+            read += rows.num_rows
+            if keep_from is not None:
+                rows = rows.filter(pc.greater_equal(rows["event_at"], keep_from))
+            dirty.mark(parts.ledger, model.name, grains_touched(rows[column], model.grain), cause)
+    return read
+
+
+def rows_to_read(model: Model, parts: Parts) -> int:
+    """How many rows `mark_everything` would read."""
+    return sum(parts.tables.input(name).rows() for name in model.inputs)
+
+
+def _steps(table: Table, column: str, parts: Parts) -> Iterator[pa.Table]:
+    """The table's rows with that column, and their event time if they have one, some files at a time."""
+    names = [name for name in dict.fromkeys((column, "event_at")) if name in table.shape.columns.names]
+    columns = pa.schema([table.shape.columns.field(name) for name in names])
+    for files in _portions(table.files()):
+        yield read_files(parts.query, table.uris(files), columns)
+
+
+def _portions(files: Sequence[DataFile]) -> Iterator[list[DataFile]]:
+    portion: list[DataFile] = []
+    for file in files:
+        portion.append(file)
+        if sum(taken.size for taken in portion) >= STEP_BYTES:
+            yield portion
+            portion = []
+    if portion:
+        yield portion
+
+
+def _whole_from(name: str, table: Table, parts: Parts) -> datetime | None:
+    """Where tables keep rows for a limited time, the event time from which no row can have gone yet."""
+    if parts.limits.retention is None or name not in parts.pipeline.stream_names:
+        return None
+    newest = [file.high["event_at"] for file in table.files() if file.high["event_at"] is not None]
+    return max(newest) - parts.horizon(parts.pipeline.stream(name)) if newest else None
