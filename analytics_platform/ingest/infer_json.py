@@ -27,7 +27,8 @@ INSTANT = re.compile(RFC_3339)
 TIME_NAME = re.compile(r"(time|date|at|ts|stamp|epoch|millis|ms|created|updated)$", re.IGNORECASE)
 # Numbers, days, UUIDs, hashes, addresses: nobody names a field like that.
 DATA = re.compile(
-    r"[\d\W_]*|\d{4}-\d\d.*|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}|.+@.+\..+|.*\s.*\s.*|.{65,}", re.IGNORECASE
+    r"[\d\W_]*|\d{4}-\d\d.*|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}|.+@.+\..+|.*\s.*\s.*|.{65,}|.*[\x00-\x1f].*",
+    re.IGNORECASE | re.DOTALL,
 )
 
 

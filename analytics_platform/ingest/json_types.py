@@ -118,10 +118,10 @@ class _Parser:
         """The properties; SQL must be able to tell them apart, and it does not tell ID from id."""
         required, seen = source.get("required", ()), dict[str, str]()
         for name in source["properties"]:
-            if not name or seen.setdefault(name.lower(), name) != name:
-                problem = (
-                    f"properties {seen.get(name.lower())} and {name} are one in SQL" if name else "a name is empty"
-                )
+            if not name or "\0" in name:
+                raise DeclarationError(self.where, f"{name!r} is no name in SQL", "leave it out: it stays in bronze")
+            if seen.setdefault(name.lower(), name) != name:
+                problem = f"properties {seen[name.lower()]} and {name} are one in SQL"
                 raise DeclarationError(self.where, problem, "leave one of them out: it stays in bronze")
         return tuple(
             JsonField(name=name, type=self.parse(below, inside), is_required=name in required)

@@ -70,7 +70,8 @@ def test_an_object_whose_keys_are_data_is_a_map():
         (thing(f={"$ref": "#/definitions/x"}), "#/definitions/x leads nowhere"),
         ({"type": "object", "properties": [1]}, "is no JSON Schema"),
         (thing(id=INTEGER, ID=INTEGER), "properties id and ID are one in SQL"),
-        (thing(f=thing(**{"": INTEGER})), "a name is empty"),
+        (thing(f=thing(**{"": INTEGER})), "'' is no name in SQL"),
+        (thing(f=thing(**{"a\0b": INTEGER})), "is no name in SQL"),
     ],
 )
 def test_what_cannot_become_columns_is_refused(source, problem):

@@ -25,6 +25,7 @@ DECLARED = (
     "schemas/ids.lock",
 )
 ASK_SECONDS, READ_SECONDS = 10.0, 60.0
+SCALARS = {"string", "integer", "number", "boolean"}
 AUTHOR = ("-c", "user.name=a team", "-c", "user.email=team@example.com")
 
 
@@ -139,7 +140,7 @@ def as_column(schema: Mapping[str, Any], value: Any) -> Any:
         return [as_column(schema["items"], each) for each in value]
     if "format" in schema:
         return datetime.fromisoformat(value)
-    return float(value) if "number" in schema.get("type", "") else value
+    return float(value) if "number" in _names(schema) else value
 
 
 def as_json(schema: Mapping[str, Any], cell: Any) -> Any:
@@ -152,8 +153,14 @@ def as_json(schema: Mapping[str, Any], cell: Any) -> Any:
         return {key: as_json(schema["additionalProperties"], each) for key, each in cell}
     if "items" in schema:
         return [as_json(schema["items"], each) for each in cell]
-    return cell if "type" in schema else json.loads(cell)
+    return cell if SCALARS.intersection(_names(schema)) else json.loads(cell)
 
 
 def _fields(schema: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     return list(schema.get("properties", {}).items())
+
+
+def _names(schema: Mapping[str, Any]) -> list[str]:
+    """The names of its types."""
+    named = schema.get("type", [])
+    return [named] if isinstance(named, str) else named
