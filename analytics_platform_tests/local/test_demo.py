@@ -48,15 +48,10 @@ def truth(tmp_path):
         "dateTime": [MS, MS + 1_000, MS + 1_000, MS + 2_000],
     }
     pq.write_table(pa.table(rows), tmp_path / "bids-00000000.parquet")
-    more = {
-        "id": [1, 2, 3, 4],
-        "seller": [7] * 4,
-        "category": [10] * 4,
-        "expires": [MS + 60_000] * 4,
-        "name": ["Ada"] * 4,
-    }
-    for stream in ("auctions", "persons"):
-        pq.write_table(pa.table({**rows, **more}), tmp_path / f"{stream}-00000000.parquet")
+    shared = {name: rows[name] for name in ("partition", "sequence", "fault", "event_id", "dateTime")}
+    auctions = {"id": [1, 2, 3, 4], "seller": [7] * 4, "category": [10] * 4, "expires": [MS + 60_000] * 4}
+    pq.write_table(pa.table({**shared, **auctions}), tmp_path / "auctions-00000000.parquet")
+    pq.write_table(pa.table({**shared, "id": [1, 2, 3, 4], "name": ["Ada"] * 4}), tmp_path / "persons-00000000.parquet")
     return tmp_path
 
 
