@@ -51,11 +51,9 @@ def is_draft(schema_dir: Path, stream: str) -> bool:
 
 def known_schemas(schema_dir: Path) -> dict[int, Schema]:
     """Every schema that has an id, by its id; empty before the first one has."""
-    if not (schema_dir / LOCK).exists():
-        return {}
-    entries = parse_lock(_read(schema_dir, LOCK), LOCK)
     return {
-        entry.id: _schema(schema_dir, entry.path, entry, entry.subject, entry.version, free_id=0) for entry in entries
+        entry.id: _schema(schema_dir, entry.path, entry, entry.subject, entry.version, free_id=0)
+        for entry in _locked(schema_dir)
     }
 
 
@@ -64,9 +62,13 @@ def ready_line(schema_dir: Path, path: str, text: str, id_: int | None = None) -
 
     `path` is relative to the folder of schemas: `reviews/value/1.json`.
     """
-    free_id = max(known_schemas(schema_dir), default=0) + 1
+    free_id = max((entry.id for entry in _locked(schema_dir)), default=0) + 1
     canonical = canonical_text(text, FORMATS[Path(path).suffix], path)
     return _line(f"{Path(path).parts[0]}-value", 1, id_ or free_id, canonical, path)
+
+
+def _locked(schema_dir: Path) -> list[LockEntry]:
+    return parse_lock(_read(schema_dir, LOCK), LOCK) if (schema_dir / LOCK).exists() else []
 
 
 def _line(subject: str, version: int, id_: int, canonical: str, path: str) -> str:
