@@ -93,20 +93,32 @@ class Cluster:
             self.running[node].kill()
             self.running.pop(node).wait()
 
+    def wait_until_up(self) -> None:
+        """Until every node answers."""
+        for node, part in self.parts.items():
+            wait_ready(self.running[node], part, START_SECONDS)
+
     def stop(self) -> None:
         """Stop all that run; nothing of them is kept, so nothing is waited for."""
         self.kill(*list(self.running))
 
 
 @contextmanager
-def running_cluster(folder: Path, libs: Path, brokers: int = 3) -> Generator[Cluster]:
-    """Brokers 1 to `brokers`, each its own controller too, in one cluster."""
+def running_cluster(
+    folder: Path, libs: Path, brokers: int = 3, advertised: Mapping[int, int] | None = None
+) -> Generator[Cluster]:
+    """Brokers 1 to `brokers`, each its own controller too, in one cluster.
+
+    `advertised` gives by node the port that clients are sent to, where that is not the one it listens on.
+    """
     classpath, cluster_id = install_jars(libs, lambda _: None), broker.new_cluster_id()
     ports = {node: broker.Ports(broker=free_port(0), controller=free_port(0)) for node in range(1, brokers + 1)}
     voters = ",".join(f"{node}@127.0.0.1:{p.controller}" for node, p in ports.items())
 
     def prepare(node: int) -> Part:
         settings = CLUSTER_SETTINGS | {"node.id": str(node), "controller.quorum.voters": voters}
+        if advertised:
+            settings["advertised.listeners"] = f"PLAINTEXT://127.0.0.1:{advertised[node]}"
         member = broker.Membership(cluster=cluster_id, settings=settings)
         part = broker.prepare(folder / f"node{node}", ports[node], classpath, member=member)
         return replace(part, argv=tuple(SMALL_HEAP.get(argument, argument) for argument in part.argv))

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from uuid import uuid4
 
-from confluent_kafka import IsolationLevel, Producer, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -22,9 +22,9 @@ from analytics_platform_tests.fakes import FakeRecord
 PATIENCE_SECONDS = 1.5
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
     """Ask ten times a second, for ten seconds at most."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline
         threading.Event().wait(0.1)
@@ -36,30 +36,30 @@ class KafkaTopics:
     def __init__(self, bootstrap: str, kind: type[KafkaReader]) -> None:
         self.bootstrap, self.kind = bootstrap, kind
         self._config = {"bootstrap.servers": bootstrap, "log_level": 0}
-        self._admin = AdminClient(self._config)
+        self.admin = AdminClient(self._config)
 
     def create(self, topic: str, partitions: int = 1, **config: str) -> None:
         """A new, empty topic; one of that name that exists is deleted first."""
         # the records' times are long ago, so that retention by time would take them away at any moment
         names = {"retention.ms": "-1"} | {name.replace("_", "."): value for name, value in config.items()}
         if topic in self._topics():
-            self._admin.delete_topics([topic])[topic].result()
+            self.admin.delete_topics([topic])[topic].result()
             wait_until(lambda: topic not in self._topics())
-        self._admin.create_topics([NewTopic(topic, partitions, 1, config=names)])[topic].result()
+        self.admin.create_topics([NewTopic(topic, partitions, 1, config=names)])[topic].result()
         wait_until(lambda: topic in self._topics())
 
     def append(self, topic: str, partition: int, records: Iterable[FakeRecord], **config: object) -> None:
         """Write the records with the stock producer and wait for the broker's answer."""
         producer = self.producer(**config)
         self.produce(producer, topic, partition, records)
-        producer.flush(10)
+        assert not producer.flush(30), "not everything was acknowledged"
 
     def clean_often(self) -> None:
         """Let the broker's cleaner look for work ten times a second instead of every 15 s."""
         entry = ConfigEntry("log.cleaner.backoff.ms", "100", incremental_operation=AlterConfigOpType.SET)
-        (node,) = self._admin.list_topics(timeout=10).brokers
+        (node,) = self.admin.list_topics(timeout=10).brokers
         resource = ConfigResource(ResourceType.BROKER, str(node), incremental_configs=[entry])
-        self._admin.incremental_alter_configs([resource])[resource].result()
+        self.admin.incremental_alter_configs([resource])[resource].result()
 
     def leave_gap(self, topic: str, partition: int) -> None:
         """Offsets without a record: an aborted transaction and its marker."""
@@ -69,18 +69,33 @@ class KafkaTopics:
         self.produce(producer, topic, partition, [FakeRecord(value=b"aborted")])
         producer.flush(10)
         producer.abort_transaction(10)
+        self.wait_until_decided(topic, partition)
+
+    def wait_until_decided(self, topic: str, partition: int) -> None:
+        """Until no transaction is open there: its marker comes after the client's answer."""
         wait_until(lambda: self._end(topic, partition, committed=True) == self._end(topic, partition, committed=False))
+
+    def leader(self, topic: str, partition: int = 0) -> int:
+        """The node that leads a partition; -1 for none, or while nobody answers."""
+        try:
+            return self.admin.list_topics(topic, timeout=10).topics[topic].partitions[partition].leader
+        except (KafkaException, KeyError):  # a new partition's number is not known everywhere at once
+            return -1
+
+    def wait_for_leaders(self, topic: str, partitions: int) -> None:
+        """Until so many partitions can be written."""
+        wait_until(lambda: all(self.leader(topic, number) >= 0 for number in range(partitions)))
 
     def _end(self, topic: str, partition: int, *, committed: bool) -> int:
         """Behind the last record that is decided, or that is written; the marker comes after the client's answer."""
         place = TopicPartition(topic, partition)
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
-        return self._admin.list_offsets({place: OffsetSpec.latest()}, isolation_level=level)[place].result().offset
+        return self.admin.list_offsets({place: OffsetSpec.latest()}, isolation_level=level)[place].result().offset
 
     def delete_before(self, topic: str, partition: int, offset: int) -> None:
         """Let the broker forget everything before the offset."""
         place = TopicPartition(topic, partition, offset)
-        self._admin.delete_records([place])[place].result()
+        self.admin.delete_records([place])[place].result()
 
     def reader(self) -> KafkaReader:
         """A reader with little patience."""
@@ -100,7 +115,7 @@ class KafkaTopics:
 
     def _topics(self) -> set[str]:
         """The topics that the broker knows; the controller may be a moment ahead of it."""
-        return set(self._admin.list_topics(timeout=10).topics)
+        return set(self.admin.list_topics(timeout=10).topics)
 
     @staticmethod
     def produce(producer: Producer, topic: str, partition: int, records: Iterable[FakeRecord]) -> None:

@@ -1,0 +1,123 @@
+"""Kafka as it is: every noun of a fixed list on the real broker; faults planted in the reader turn cases red."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from analytics_platform_tests.proofs.report import ROOT, Report
+
+SUITE = "analytics_platform_tests/ingest/test_kafka_as_it_is.py"
+TEST = "test_kafka_as_it_is"
+NOUNS = (
+    "control records",
+    "aborted transactions",
+    "hanging transactions",
+    "compacted gaps",
+    "tombstones",
+    "null keys and values",
+    "0-byte and 1 MB records",
+    "all codecs",
+    "a partition added while running",
+    "a topic deleted and recreated",
+    "an offset past the log's end after an unclean election",
+    "retention that overtook the plan",
+    "a moved leader",
+    "a dead broker",
+    "a slow one",
+)
+SUITE_SECONDS = 900
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A line of the platform's code that is broken in a copy, and the case that must notice."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    noticed_by: str
+
+
+FAULTS = (
+    Fault(
+        name="aborted transactions come out",
+        file="ingest/record_batch.py",
+        right="elif batch.attributes & TRANSACTIONAL and batch.producer_id in aborting:",
+        wrong="elif False:",
+        noticed_by="aborted transactions",
+    ),
+    Fault(
+        name="the decoder loses a row of each table",
+        file="ingest/record_batch.py",
+        right="        yield table.slice(first, last - first)",
+        wrong="        yield table.slice(first, last - first - 1)",
+        noticed_by="control records",
+    ),
+    Fault(
+        name="the topic's id is not checked behind the last fetch",
+        file="ingest/kafka/fetch.py",
+        right="            reading.handed_on(part)\n    reading.confirm()",
+        wrong="            reading.handed_on(part)",
+        noticed_by="a topic deleted and recreated",
+    ),
+    Fault(
+        name="nobody watches for transactions that hang",
+        file="pipeline/__init__.py",
+        right="    watch_transactions(parts.ledger, stream.name, undecided(offsets), parts.now())",
+        wrong="    watch_transactions(parts.ledger, stream.name, (), parts.now())",
+        noticed_by="hanging transactions",
+    ),
+)
+
+
+def prove(report: Report) -> None:
+    """Run every noun; then break the platform's code in a copy, and see that it is noticed."""
+    with tempfile.TemporaryDirectory(prefix="path3-") as folder:
+        report.step("every noun of the list, through a lease on a real broker, beside a stock client")
+        found = _run(ROOT, Path(folder) / "all.xml", ())
+        for noun in NOUNS:
+            report.claim(f"{noun}: {found.get(noun, 'missing')}", found.get(noun) == "passed")
+        report.claim("no case but those of the list", found.keys() == set(NOUNS))
+        for number, fault in enumerate(FAULTS):
+            _plant(report, fault, Path(folder) / f"planted{number}")
+
+
+def _plant(report: Report, fault: Fault, folder: Path) -> None:
+    report.step(f"planted: {fault.name}")
+    ignored = shutil.ignore_patterns(".venv", ".state", ".git", "__pycache__", "build")
+    shutil.copytree(ROOT, folder, ignore=ignored)
+    path = folder / "analytics_platform" / fault.file
+    text = path.read_text()
+    report.claim(f"the line to break is there once: {fault.file}", text.count(fault.right) == 1)
+    path.write_text(text.replace(fault.right, fault.wrong))
+    found = _run(folder, folder / "planted.xml", (fault.noticed_by,))
+    report.claim(f"{fault.noticed_by} turns red when {fault.name}", found == {fault.noticed_by: "failed"})
+
+
+def _run(folder: Path, results: Path, nouns: Sequence[str]) -> dict[str, str]:
+    """By noun what became of it: passed, failed or skipped; all of them if none is named."""
+    places = [f"{SUITE}::{TEST}[{noun}]" for noun in nouns] or [SUITE]
+    # the code of this folder, the environment and the jars of ours
+    environment = {**os.environ, "PYTHONPATH": str(folder), "AP_JAR_DIR": str(ROOT / ".state" / "jars")}
+    options = ["-p", "no:cacheprovider", "-m", "slow or not slow", f"--junitxml={results}"]
+    argv = [sys.executable, "-m", "pytest", *options, *places]
+    subprocess.run(argv, cwd=folder, env=environment, stdout=subprocess.DEVNULL, timeout=SUITE_SECONDS, check=False)
+    return {_noun(case): _result(case) for case in ElementTree.parse(results).iter("testcase")}
+
+
+def _noun(case: ElementTree.Element) -> str:
+    return case.get("name", "").removeprefix(f"{TEST}[").removesuffix("]")
+
+
+def _result(case: ElementTree.Element) -> str:
+    found = {child.tag for child in case}
+    if found & {"failure", "error"}:
+        return "failed"
+    return "skipped" if "skipped" in found else "passed"
