@@ -9,16 +9,17 @@ from analytics_platform.ingest.kafka.fetch import KafkaReader
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.postgres import connect, migrate
 from analytics_platform.products import catalog
+from analytics_platform.registry.drafts import without_drafts
 from analytics_platform.settings import read_settings
 
 
 @contextmanager
 def every_pipeline(name: str | None, application: str) -> Generator[list[Parts]]:
     """The parts of every pipeline, or of the one of that name; the ledger has its tables afterwards, if it had none."""
-    declared = catalog().pipelines
+    settings = read_settings()
+    declared = without_drafts(catalog(), settings.schema_dir).pipelines
     if name is not None and name not in declared:
         raise DeclarationError(name, "is no pipeline", f"declared are {', '.join(declared)}")
-    settings = read_settings()
     with (
         connect(settings.ledger_dsn, application=application) as ledger,
         KafkaReader(settings.kafka_bootstrap) as reader,
