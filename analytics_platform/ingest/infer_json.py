@@ -166,15 +166,16 @@ class _Drafter:
 
 def schema_text(source: Any, indent: int = 0) -> str:
     """JSON in which whatever fits on a line stands on one."""
-    line = json.dumps(source, ensure_ascii=False)
-    if len(line) + indent <= WIDTH or not isinstance(source, Mapping) or not source:
+    line, inner = json.dumps(source, ensure_ascii=False), " " * (indent + 2)
+    if len(line) + indent <= WIDTH or not isinstance(source, dict | list):
         return line
-    inner = " " * (indent + 2)
-    pairs = [
-        f"{inner}{json.dumps(name, ensure_ascii=False)}: {schema_text(value, indent + 2)}"
-        for name, value in source.items()
-    ]
-    return "{\n" + ",\n".join(pairs) + "\n" + " " * indent + "}"
+    if isinstance(source, list):
+        opening, closing, parts = "[", "]", [schema_text(each, indent + 2) for each in source]
+    else:
+        names = {name: json.dumps(name, ensure_ascii=False) for name in source}
+        opening, closing = "{", "}"
+        parts = [f"{names[name]}: {schema_text(value, indent + 2)}" for name, value in source.items()]
+    return opening + "\n" + ",\n".join(inner + part for part in parts) + "\n" + " " * indent + closing
 
 
 def merged(places: Iterable[Place]) -> Place:
