@@ -9,7 +9,7 @@ import pyarrow as pa
 from analytics_platform.errors import DeclarationError
 from analytics_platform.lake.declared import require_columns, require_result, require_same_answer
 from analytics_platform.lake.grains import numbers_or_keys
-from analytics_platform.lake.model import Slice, lives_sql, quoted, recompute_sql, touched_by
+from analytics_platform.lake.model import Slice, lives_sql, recompute_sql, text, touched_by
 from analytics_platform.lake.shapes import INSTANT
 from analytics_platform.lake.silver import WINNER_COLUMNS
 from analytics_platform.product import Key, Life, Model, Stream
@@ -43,7 +43,7 @@ def failed_rules(connection: duckdb.DuckDBPyConnection, rows: pa.Table, stream: 
     """Per row its decoding problem, else the first row rule it breaks, else null; in the order of the rows."""
     if not stream.rules:
         return rows["reason"]
-    cases = " ".join(f"when try({rule.holds}) is not true then {_text('rule ' + rule.name)}" for rule in stream.rules)
+    cases = " ".join(f"when try({rule.holds}) is not true then {text('rule ' + rule.name)}" for rule in stream.rules)
     query = f"select case when reason is not null then reason {cases} end as reason, row_number from numbered"
     numbered = rows.append_column("row_number", pa.array(range(rows.num_rows), pa.int64()))
     connection.register("numbered", numbered)
@@ -64,7 +64,7 @@ def recompute(connection: duckdb.DuckDBPyConnection, model: Model, read: Slice) 
     if read.lives is not None:
         connection.register("lives", read.lives)
     try:
-        rows = _of_grains(connection, model, read, recompute_sql(model, read.columns))
+        rows = _of_grains(connection, model, read, recompute_sql(model, read))
     finally:
         connection.unregister("lives")
     return rows
@@ -83,7 +83,7 @@ def model_columns(connection: duckdb.DuckDBPyConnection, model: Model, inputs: M
 
 def lives_of(connection: duckdb.DuckDBPyConnection, model: Model, life: Life, read: Slice) -> pa.Table:
     """When the rows of each of those keys can happen: key, starts, ends."""
-    return _of_grains(connection, model, read, lives_sql(model, life, read.columns[life.input]))
+    return _of_grains(connection, model, read, lives_sql(model, life, read))
 
 
 def read_files(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], columns: pa.Schema) -> pa.Table:
@@ -105,7 +105,7 @@ def _no_lives(model: Model, key: pa.DataType) -> pa.Table | None:
 def _of_grains(connection: duckdb.DuckDBPyConnection, model: Model, read: Slice, query: str) -> pa.Table:
     connection.register("dirty_grains", pa.table({"grain": read.grains}))
     for name in model.inputs:
-        _register_rows(connection, name, read.files.get(name, ()), read.columns[name])
+        connection.register(f"{name}__columns", read.columns[name].empty_table())
     try:
         return _rows(connection, query)
     except duckdb.Error as error:
@@ -115,25 +115,10 @@ def _of_grains(connection: duckdb.DuckDBPyConnection, model: Model, read: Slice,
         connection.unregister("dirty_grains")
 
 
-def _register_rows(connection: duckdb.DuckDBPyConnection, name: str, uris: Sequence[str], columns: pa.Schema) -> None:
-    """Have the rows of those files as `<name>__rows`; columns that they do not have yet are null."""
-    connection.register(f"{name}__columns", columns.empty_table())
-    query = f"select * from {quoted(name + '__columns')}"
-    if uris:
-        listed = ", ".join(_text(uri) for uri in uris)
-        query += f" union all by name select * from read_parquet([{listed}], union_by_name = true)"
-    connection.execute(f"create or replace temp view {quoted(name + '__rows')} as {query}")
-
-
 def _kind(error: duckdb.Error) -> str:
     """What went wrong; in full only where the text speaks of the SQL, for other texts quote values of rows."""
     speaks_of_sql = isinstance(error, duckdb.BinderException | duckdb.ParserException | duckdb.CatalogException)
     return str(error) if speaks_of_sql else type(error).__name__
-
-
-def _text(value: str) -> str:
-    """A SQL text literal."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:

@@ -54,21 +54,22 @@ def is_stream(columns: pa.Schema) -> bool:
     return LATENESS in columns.names
 
 
-def recompute_sql(model: Model, columns: Mapping[str, pa.Schema]) -> str:
+def recompute_sql(model: Model, read: Slice) -> str:
     """The model's SELECT over its inputs cut down to the dirty grains.
 
-    It expects relations `<input>__rows`, `dirty_grains` with the column `grain`, and where keys have lives, `lives`.
+    It expects relations `dirty_grains` with the column `grain`, `<input>__columns` without rows and with every column,
+    and where keys have lives, `lives`.
     """
-    inputs = ",\n".join(_input(model, name, columns[name]) for name in model.inputs)
+    inputs = ",\n".join(_input(model, name, read) for name in model.inputs)
     return f"with {inputs}\nselect * from (\n{model.sql.strip().rstrip(';')}\n)"
 
 
-def lives_sql(model: Model, life: Life, columns: pa.Schema) -> str:
-    """The lives of the dirty keys, from `<input>__rows` of the input that has them: key, starts, ends."""
-    key = quoted(touched_by(model, life.input))
+def lives_sql(model: Model, life: Life, read: Slice) -> str:
+    """The lives of the dirty keys: key, starts, ends. It expects relations as `recompute_sql` does."""
+    key, seen = quoted(touched_by(model, life.input)), _is_seen(model, read.columns[life.input])
     return (
         f"select distinct {key} as key, {quoted(life.starts)} as starts, {quoted(life.ends)} as ends\n"
-        f"from {quoted(life.input + '__rows')} where {_is_seen(model, columns)} and {_is_dirty(key)}"
+        f"from {_rows(life.input, read)} where {seen} and {_is_dirty(key)}"
     )
 
 
@@ -76,8 +77,18 @@ def _life(model: Model) -> Life | None:
     return model.grain.life if isinstance(model.grain, Key) else None
 
 
-def _input(model: Model, name: str, columns: pa.Schema) -> str:
-    rows, seen = quoted(name + "__rows"), _is_seen(model, columns)
+def _rows(name: str, read: Slice) -> str:
+    """The rows of the input's files; columns that a file does not have yet are null."""
+    none = f"select * from {quoted(name + '__columns')}"
+    if not read.files.get(name):
+        return f"({none})"
+    listed = ", ".join(text(uri) for uri in read.files[name])
+    return f"({none} union all by name select * from read_parquet([{listed}], union_by_name = true))"
+
+
+def _input(model: Model, name: str, read: Slice) -> str:
+    columns, rows = read.columns[name], _rows(name, read)
+    seen = _is_seen(model, columns)
     column = quoted(touched_by(model, name))
     if isinstance(model.grain, Window):
         return f"{quoted(name)} as ({_windowed(model.grain, column, rows, seen)})"
@@ -108,6 +119,11 @@ def _is_dirty(value: str) -> str:
 def _is_seen(model: Model, columns: pa.Schema) -> str:
     """Leaves out the rows that come too late for this model."""
     return f"coalesce({LATENESS}, 0) <= {micros(model.lateness)}" if is_stream(columns) else "true"
+
+
+def text(value: str) -> str:
+    """A SQL text literal."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def quoted(name: str) -> str:
