@@ -110,10 +110,11 @@ def _values(sample: Sample) -> _Values:
     is_confluent = len(ids) >= MOSTLY * len(bodies) and len(distinct) <= MOST_SCHEMAS
     prefix = PREFIX_BYTES if is_confluent else 0
     documents = [d for body in bodies if (d := _document(body[prefix:])) is not None]
-    if len(documents) >= MOSTLY * len(bodies):
-        return _json_values(sample, documents, len(bodies), distinct if is_confluent else ())
-    if is_confluent:
+    is_json = len(documents) >= MOSTLY * len(bodies)
+    if is_confluent and (not is_json or _are_known(sample, distinct, SchemaFormat.JSON)):
         return _known_values(sample, distinct, len(ids), len(bodies))
+    if is_json:
+        return _json_values(sample, documents, len(bodies), distinct if is_confluent else ())
     problem = f"{len(documents)} of {len(bodies)} values are JSON objects, {len(ids)} begin with a schema id"
     remedy = "if they are bare Avro, which cannot be inferred, take the producer's schema and encoding=Encoding.AVRO"
     raise DeclarationError(where, problem, remedy)
@@ -128,8 +129,9 @@ def _json_values(sample: Sample, documents: Sequence[dict[str, Any]], values: in
     unknown = [f"field {path}: {why}; it is left out, and stays in bronze" for path, why in found.left_out.items()]
     if found.nameless:
         unknown.append(f"{found.nameless} fields have names that look like data; they are left out, and stay in bronze")
-    if len(ids) > 1:
-        unknown.append(f"values are written with schema ids {_listed(ids)}: one schema is drafted for all of them")
+    unknown += _several(ids)
+    if strangers := [id_ for id_ in ids if id_ in sample.known]:
+        unknown.append(f"schema id {_listed(strangers)} is another schema's in ids.lock: is there another registry?")
     written = f"behind schema id {_listed(ids)}" if ids else "without headers of a schema or a schema id"
     return _Values(
         encoding=Encoding.CONFLUENT if ids else Encoding.JSON,
@@ -142,9 +144,8 @@ def _json_values(sample: Sample, documents: Sequence[dict[str, Any]], values: in
 
 
 def _known_values(sample: Sample, ids: tuple[int, ...], found: int, values: int) -> _Values:
-    strangers = [id_ for id_ in ids if id_ not in sample.known]
-    if strangers:
-        problem = f"values are no JSON and written with schema id {_listed(strangers)}, which ids.lock does not have"
+    if not _are_known(sample, ids, SchemaFormat.AVRO) and not _are_known(sample, ids, SchemaFormat.JSON):
+        problem = f"values are no JSON and written with schema id {_listed(ids)}, which ids.lock does not have for Avro"
         remedy = "Avro cannot be inferred: add the producer's schemas with these ids (docs/add-a-stream.md)"
         raise DeclarationError(f"topic {sample.topic}", problem, remedy)
     newest = sample.known[ids[-1]]
@@ -154,8 +155,21 @@ def _known_values(sample: Sample, ids: tuple[int, ...], found: int, values: int)
         format=newest.format,
         text=newest.text,
         why=f"{found:,} of {values:,} values begin with schema id {_listed(ids)}",
-        unknown=(f"the schema is that of {newest.subject} version {newest.version}, which has id {newest.id}",),
+        unknown=(
+            f"the schema is that of {newest.subject} version {newest.version}, which has id {newest.id}",
+            *_several(ids),
+        ),
     )
+
+
+def _are_known(sample: Sample, ids: Sequence[int], format_: SchemaFormat) -> bool:
+    """Whether the registry has all of these schemas, in that language."""
+    return all(id_ in sample.known and sample.known[id_].format is format_ for id_ in ids)
+
+
+def _several(ids: Sequence[int]) -> list[str]:
+    text = f"values are written with schema ids {_listed(ids)}: the draft is for the last, add a version for each other"
+    return [text] if len(ids) > 1 else []
 
 
 def _decode(stream: Stream, values: _Values, sample: Sample) -> tuple[Decoded, list[str]]:

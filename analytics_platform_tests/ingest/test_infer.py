@@ -42,6 +42,10 @@ def avro(id_):
     return Schema(id=id_, guid=UUID(int=id_), subject="r-value", version=1, format=SchemaFormat.AVRO, text=AVRO)
 
 
+def json_schema(id_, text):
+    return Schema(id=id_, guid=UUID(int=id_), subject="r-value", version=1, format=SchemaFormat.JSON, text=text)
+
+
 def confluent(id_, body):
     return b"\0" + id_.to_bytes(4, "big") + body
 
@@ -66,6 +70,22 @@ def test_json_behind_a_schema_id_keeps_the_id_that_is_on_the_topic():
     found = draft([confluent(70, b'{"a": 1}')] * 30)
 
     assert (found.stream.encoding, found.schema_ids, found.format) == (Encoding.CONFLUENT, (70,), SchemaFormat.JSON)
+
+
+def test_json_behind_ids_that_are_known_gets_their_newest_schema():
+    text = '{"type": "object", "properties": {"a": {"type": "number", "description": "ours"}}}'
+    known = {7: json_schema(7, text.replace("ours", "older")), 8: json_schema(8, text)}
+
+    found = draft([confluent(7 + n % 2, b'{"a": 1}') for n in range(30)], known=known)
+
+    assert (found.schema_text, found.schema_ids) == (text, (7, 8))
+    assert any("add a version for each other" in each for each in found.unknown)
+
+
+def test_an_id_that_is_another_schemas_here_is_said():
+    found = draft([confluent(7, b'{"a": 1}')] * 30, known={7: avro(7)})
+
+    assert found.unknown == ("schema id 7 is another schema's in ids.lock: is there another registry?",)
 
 
 def test_avro_with_an_id_that_is_known_gets_that_schema():
