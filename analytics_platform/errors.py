@@ -11,6 +11,7 @@
     │   ├── ClientInUseError    a connection that somebody else is using
     │   ├── OldFormatError      messages from before record batches
     │   ├── OffsetsLostError    the broker no longer has offsets that were planned
+    │   ├── UnaccountedError    records came out otherwise than the log counts them
     │   ├── TopicChangedError   the topic was deleted and created again
     │   └── MalformedBatchError bytes from the broker are no record batch
     ├── LedgerError
@@ -19,11 +20,14 @@
     ├── TableError
     │   ├── StaleError          a table changed between decision and commit
     │   ├── BronzeLostError     bronze does not hold what was landed
-    │   └── DamagedTableError   a table's log or files are not what was written
+    │   ├── DamagedTableError   a table's log or files are not what was written
+    │   └── UnrepairableError   what was damaged is nowhere else
     └── LocalError              an embedded part cannot be installed or started
 
 A finding about data (a bad row, a broken contract) is a return value, never an error.
 """
+
+from collections.abc import Sequence
 
 
 class PlatformError(Exception):
@@ -138,6 +142,20 @@ class OffsetsLostError(KafkaError):
         )
 
 
+class UnaccountedError(KafkaError):
+    """What came out of the log, and what the log says holds no record, do not make up what was planned."""
+
+    def __init__(self, batch: str, offsets: int, rows: int, gaps: int) -> None:
+        super().__init__(batch, offsets, rows, gaps)
+        self.batch, self.offsets, self.rows, self.gaps = batch, offsets, rows, gaps
+
+    def __str__(self) -> str:
+        return (
+            f"batch {self.batch}: {self.offsets} offsets, {self.rows} rows came out, and by the log's own headers "
+            f"{self.gaps} offsets hold none; nothing of it is landed: the decoder is wrong, report it with the range"
+        )
+
+
 class TopicChangedError(KafkaError):
     """The topic's name now stands for another topic."""
 
@@ -232,6 +250,19 @@ class DamagedTableError(TableError):
 
     def __str__(self) -> str:
         return f"table {self.table}: {self.problem}; `ap table check {self.table}` names what is damaged"
+
+
+class UnrepairableError(TableError):
+    """What was damaged is nowhere else; nothing has been changed."""
+
+    def __init__(self, table: str, lost: Sequence[str]) -> None:
+        super().__init__(table, lost)
+        self.table, self.lost = table, tuple(lost)
+
+    def __str__(self) -> str:
+        return "\n    ".join(
+            [f"table {self.table} cannot be repaired and was not changed; restore from a backup:", *self.lost]
+        )
 
 
 class LocalError(PlatformError):

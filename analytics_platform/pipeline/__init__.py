@@ -9,7 +9,7 @@ from analytics_platform.errors import UnreachableError
 from analytics_platform.facts import Batch, Failpoint, LeaseReport, ModelReport, PartitionOffsets
 from analytics_platform.ingest.plan import lost_offsets, plan_batch, rows_within, shortened, undecided
 from analytics_platform.ledger.postgres import lease as leases
-from analytics_platform.ledger.postgres import planning
+from analytics_platform.ledger.postgres import planning, publication
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.ledger.postgres.transactions import watch_transactions
 from analytics_platform.pipeline import upkeep
@@ -75,7 +75,7 @@ def _plan(stream: Stream, offsets: Sequence[PartitionOffsets], parts: Parts, mus
     if short := shortened(frontier, offsets):
         planning.alarm_shortened(parts.ledger, stream.name, short, parts.now())
     watch_transactions(parts.ledger, stream.name, undecided(offsets), parts.now())
-    ranges = () if must_wait else plan_batch(frontier, offsets, rows=_batch_rows(stream))
+    ranges = () if must_wait else plan_batch(frontier, offsets, rows=_batch_rows(stream, parts))
     if ranges and planning.record(
         parts.ledger, parts.pipeline.name, stream.name, ranges, parts.pins(stream), parts.now()
     ):
@@ -83,8 +83,8 @@ def _plan(stream: Stream, offsets: Sequence[PartitionOffsets], parts: Parts, mus
     return {**{o.partition: o.first for o in offsets}, **frontier, **{r.partition: r.end for r in ranges}}
 
 
-def _batch_rows(stream: Stream) -> int:
-    return rows_within(stream.batch_bytes, None, stream.batch_rows)
+def _batch_rows(stream: Stream, parts: Parts) -> int:
+    return rows_within(stream.batch_bytes, publication.bytes_per_row(parts.ledger, stream.name), stream.batch_rows)
 
 
 def has_unplanned(parts: Parts) -> bool:
@@ -142,7 +142,7 @@ def _next_batches(parts: Parts) -> tuple[list[Batch], dict[str, dict[int, int]]]
 def _pace(batches: Sequence[Batch], report: CycleReport, parts: Parts) -> None:
     """Let a little data gather before the next commit, unless a backlog is being drained."""
     # half of what a batch may hold: rows turn out larger or smaller than those before them
-    is_full = any(2 * batch.offsets >= _batch_rows(parts.pipeline.stream(batch.id.stream)) for batch in batches)
+    is_full = any(2 * batch.offsets >= _batch_rows(parts.pipeline.stream(batch.id.stream), parts) for batch in batches)
     left = parts.limits.cycle_seconds - report.seconds
     if left > 0 and not is_full and not planning.open_batches(parts.ledger, parts.pipeline.stream_names):
         parts.pause(left)

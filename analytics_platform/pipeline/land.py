@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.errors import BronzeLostError, OffsetsLostError, TopicChangedError
+from analytics_platform.errors import BronzeLostError, OffsetsLostError, TopicChangedError, UnaccountedError
 from analytics_platform.facts import Batch, BatchState, Failpoint, OffsetRange
 from analytics_platform.ingest.plan import lost_since_planned, still_there
 from analytics_platform.ingest.records import CHUNK_BYTES, RECORDS_SCHEMA, Gap
@@ -22,15 +22,10 @@ from analytics_platform.pipeline.parts import Parts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed:
-    """A batch's bronze rows, ordered by partition and offset, and their content hash.
-
-    `gaps` is how many of its offsets hold no record by the log's own account, taken while it was read from Kafka;
-    None once that is over.
-    """
+    """A batch's bronze rows, ordered by partition and offset, and their content hash."""
 
     rows: pa.Table
     fingerprint: int
-    gaps: int | None = None
 
 
 def land(batch: Batch, parts: Parts, epoch: int) -> Landed:
@@ -42,13 +37,13 @@ def land(batch: Batch, parts: Parts, epoch: int) -> Landed:
         found = landed(batch, parts)
         planning.mark_landed(parts.ledger, batch, found.rows.num_rows)
         return found
-    chunks, gaps = _fetch(batch, parts)
+    chunks = _fetch(batch, parts)
     parts.reached(Failpoint.AFTER_FETCH)
     files = [with_batch(rows, batch.id.number) for rows in _joined(chunks)]
     _, content = bronze.replace([], files, decided_on=bronze.version, epoch=epoch)
     rows = pa.concat_tables([with_batch(RECORDS_SCHEMA.empty_table(), batch.id.number), *files])
     planning.mark_landed(parts.ledger, batch, rows.num_rows)
-    return Landed(rows=rows, fingerprint=content, gaps=gaps)
+    return Landed(rows=rows, fingerprint=content)
 
 
 def landed(batch: Batch, parts: Parts) -> Landed:
@@ -67,24 +62,32 @@ def with_batch(rows: pa.Table, number: int) -> pa.Table:
     return rows.add_column(0, pa.field("batch", pa.int64(), nullable=False), pa.repeat(number, rows.num_rows))
 
 
-def _fetch(batch: Batch, parts: Parts) -> tuple[list[pa.Table], int]:
-    """The batch's records in chunks, and how many of its offsets hold none: by the log's account, or lost."""
+def _fetch(batch: Batch, parts: Parts) -> list[pa.Table]:
+    """The batch's records in chunks; raises UnaccountedError unless the log itself says that the rest holds none.
+
+    From here on the ledger knows how many rows were landed, and bronze is held to that: so a manifest's gaps are
+    those that the log counted, and never rows that were lost on the way.
+    """
     topic = parts.pipeline.stream(batch.id.stream).topic
+    lost: tuple[OffsetRange, ...] = ()
     try:
-        return _read(parts, topic, batch.ranges)
+        chunks, gaps = _read(parts, topic, batch.ranges)
     except (OffsetsLostError, TopicChangedError):
         lost = lost_since_planned(batch.ranges, parts.reader.offsets([topic])[topic])
         if not lost:
             raise
         planning.record_lost(parts.ledger, batch.id.stream, lost, parts.now())
         chunks, gaps = _read(parts, topic, still_there(batch.ranges, lost))
-        return chunks, gaps + sum(r.offsets for r in lost)
+    rows, without = sum(chunk.num_rows for chunk in chunks), gaps.total() + sum(r.offsets for r in lost)
+    if rows + without != batch.offsets:
+        raise UnaccountedError(str(batch.id), batch.offsets, rows, without)
+    return chunks
 
 
-def _read(parts: Parts, topic: str, ranges: Sequence[OffsetRange]) -> tuple[list[pa.Table], int]:
+def _read(parts: Parts, topic: str, ranges: Sequence[OffsetRange]) -> tuple[list[pa.Table], Counter[Gap]]:
     gaps: Counter[Gap] = Counter()
     chunks = list(parts.reader.fetch(topic, ranges, CHUNK_BYTES, gaps)) if ranges else []
-    return chunks, gaps.total()
+    return chunks, gaps
 
 
 def _joined(chunks: list[pa.Table]) -> Iterator[pa.Table]:

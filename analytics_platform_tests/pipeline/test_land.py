@@ -1,0 +1,73 @@
+"""Landing: chunks become files of one commit, in order; what the log does not account for is not landed."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from analytics_platform.errors import UnaccountedError
+from analytics_platform.ingest.plan import plan_batch
+from analytics_platform.ingest.records import RECORDS_SCHEMA
+from analytics_platform.ledger.postgres import planning
+from analytics_platform.pipeline.land import land
+from analytics_platform_tests.fakes import FakeReader, FakeRecord
+from analytics_platform_tests.pipeline.orders import kafka_with, lease, opened, order
+
+LARGE, ROWS = FakeRecord(value=bytes(10_000)), 4_000  # 40 MB
+
+
+class ForgetfulReader(FakeReader):
+    """Loses the last record of each table."""
+
+    def fetch(self, *arguments, **options):
+        for table in super().fetch(*arguments, **options):
+            yield table.slice(0, table.num_rows - 1)
+
+
+class BackwardReader(FakeReader):
+    """Hands the tables of a fetch over in the opposite order."""
+
+    def fetch(self, *arguments, **options):
+        yield from reversed(list(super().fetch(*arguments, **options)))
+
+
+def planned(parts):
+    found = parts.reader.offsets(["orders-topic"])["orders-topic"]
+    ranges = plan_batch({}, found, rows=10**6)
+    pins = parts.pins(parts.pipeline.stream("orders"))
+    return planning.record(parts.ledger, "shop", "orders", ranges, pins, parts.now())
+
+
+def test_rows_that_a_reader_loses_are_no_gaps(ledger_dsn, tmp_path):
+    with opened(ledger_dsn, tmp_path, kafka_with([[order(1), None, order(2)], []])) as parts:
+        broken = replace(parts, reader=ForgetfulReader(parts.reader.kafka))
+        with pytest.raises(UnaccountedError, match=r"3 offsets, 1 rows came out, .* 1 offsets hold none"):
+            lease(broken)
+        assert parts.tables.by_name["orders/bronze"].rows() == 0
+        assert len(planning.open_batches(parts.ledger, ["orders"])) == 1
+        lease(parts)
+        assert parts.tables.by_name["orders/bronze"].rows() == 2
+
+
+def test_large_batches_become_several_files_of_one_commit(ledger_dsn, tmp_path):
+    with opened(ledger_dsn, tmp_path, kafka_with([[LARGE] * 3 * ROWS, [order(1)]])) as parts:
+        parts = replace(parts, reader=FakeReader(parts.reader.kafka, rows_per_chunk=ROWS))
+        bronze = parts.tables.by_name["orders/bronze"]
+        before = bronze.version
+        rows = land(planned(parts), parts, 1).rows
+        assert (bronze.version, len(bronze.files())) == (before + 1, 3)
+        assert rows["partition"].to_pylist() == [0] * 3 * ROWS + [1]
+        assert rows["offset"].to_pylist() == [*range(3 * ROWS), 0]
+
+
+def test_small_batches_become_one_file_whatever_the_chunks(ledger_dsn, tmp_path):
+    logs = [[order(n) for n in range(5)], [order(n) for n in range(5, 9)]]
+    with opened(ledger_dsn, tmp_path, kafka_with(logs)) as parts:
+        chunked = BackwardReader(parts.reader.kafka, rows_per_chunk=1000)
+        batch = planned(parts)
+        rows = land(batch, replace(parts, reader=chunked), 1).rows
+        assert Counter(rows["partition"].to_pylist()) == {0: 5, 1: 4}
+        assert rows["offset"].to_pylist() == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+        assert len(parts.tables.by_name["orders/bronze"].files()) == 1
+        assert isinstance(rows, pa.Table) and rows.schema.names == ["batch", *RECORDS_SCHEMA.names]
