@@ -170,6 +170,14 @@ class Table:
         self._commit(actions, decided_on=self.version, epoch=epoch)
         return self.version
 
+    def orphans(self, older_than_hours: int) -> list[str]:
+        """Files that were never committed, or whose removal nobody remembers; not the ones being written now."""
+        tracked, everything = (
+            set(self._delta.vacuum(older_than_hours, enforce_retention_duration=False, full=full))
+            for full in (False, True)
+        )
+        return sorted(everything - tracked)
+
     def vacuum(self, keep_hours: int, *, keep_version: int) -> int:
         """Delete files that neither `keep_version` nor a version of the last `keep_hours` needs; returns how many.
 

@@ -7,13 +7,16 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from analytics_platform.errors import LedgerLostError
 from analytics_platform.facts import Manifest
 from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.fold import files_to_fold
+from analytics_platform.lake.shapes import DataFile
 from analytics_platform.ledger.manifest import to_json
-from analytics_platform.ledger.postgres import rebuild, timers
+from analytics_platform.ledger.postgres import publication, rebuild, timers
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.ledger.postgres.publication import Cycle
 from analytics_platform.ledger.rework import state_of
@@ -37,10 +40,9 @@ def require_known(parts: Parts) -> None:
     """Raise LedgerLostError if the ledger does not know the batch that was recorded last: it is not the one we left."""
     table = parts.tables.manifests
     for file in sorted(table.files(), key=lambda file: file.high["published_at"], reverse=True):
-        rows = read_files(parts.query, table.uris([file]), table.shape.columns).to_pylist()
-        known = [row for row in rows if row["stream"] is not None]
-        if known:
-            newest = max(known, key=lambda row: row["published_at"])
+        rows = pq.read_table(table.root / file.path, columns=["stream", "batch", "planned_at", "published_at"])
+        known = rows.filter(pc.is_valid(rows["stream"])).sort_by([("published_at", "descending")])
+        for newest in known.slice(0, 1).to_pylist():
             if not rebuild.is_known(parts.ledger, newest["stream"], newest["batch"], newest["planned_at"]):
                 raise LedgerLostError(parts.pipeline.name, f"{newest['stream']}/{newest['batch']}")
             return
@@ -54,6 +56,20 @@ def fold_manifests(parts: Parts, lease: Lease) -> str | None:
         return None
     table.fold(files, read_files(parts.query, table.uris(files), table.shape.columns), epoch=lease.epoch)
     return table.shape.name
+
+
+def record_again(file: DataFile, lease: Lease, parts: Parts) -> None:
+    """Write what a damaged file of the manifests table held, from the ledger, which has all of it but the cuts."""
+    table = parts.tables.manifests
+    first, last = file.low["published_at"], file.high["published_at"]
+    found = rebuild.published_between(parts.ledger, parts.pipeline.stream_names, first, last)
+    versions = publication.published_versions(parts.ledger, parts.pipeline.name)
+    rows: list[dict[str, Any]] = []
+    for at, manifests in found.items():
+        cycle = Cycle(manifests=manifests, versions=versions, seen_marks={}, published_at=at)
+        rows += _rows(cycle, lease, parts)
+    again = pa.Table.from_pylist(rows, table.shape.columns)
+    table.replace([file], [again], decided_on=table.version, epoch=lease.epoch)
 
 
 def _rows(cycle: Cycle, lease: Lease, parts: Parts) -> list[dict[str, Any]]:

@@ -149,6 +149,12 @@ def batches_of_hours(connection: psycopg.Connection, streams: Sequence[str], hou
     return _batches(connection, query, [list(streams), list(hours)])
 
 
+def batches_between(connection: psycopg.Connection, stream: str, first: int, last: int) -> list[Batch]:
+    """The batches of those numbers, both ends included, in order."""
+    query = READ_BATCHES + " where b.stream = %s and b.number between %s and %s group by b.stream, b.number order by 1, 2"
+    return _batches(connection, query, [stream, first, last])
+
+
 def assign(connection: psycopg.Connection, run_id: str, batches: Sequence[Batch]) -> None:
     """Remember that a run executes these batches."""
     for batch in batches:

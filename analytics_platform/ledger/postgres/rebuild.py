@@ -9,6 +9,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from analytics_platform.facts import Manifest
+from analytics_platform.ledger.manifest import from_json
 
 PLANNED = """
     select b.stream || '/' || b.number, b.planned_at, b.reader_schema_id, b.contract_digest,
@@ -48,6 +49,15 @@ PUT_PIPELINE = """
 PUT_PUBLICATION = """
     insert into publication (pipeline, epoch, published_at, versions, watermarks) values (%s, %s, %s, %s, %s)
 """
+PUBLISHED_BETWEEN = """
+    select published_at, stream, number, revision, hour, body from manifest
+     where stream = any(%s) and published_at between %s and %s order by published_at, stream, number
+"""
+NEWEST_PUBLIC = "select max((versions ->> %(table)s)::bigint) from publication where pipeline = %(pipeline)s"
+PLAN_AGAIN = """
+    update batch set state = 'planned', landed_rows = null
+     where stream = %s and number > %s and state in ('landed', 'judged')
+"""
 OF_STREAMS = ("batch_run", "batch_range", "batch", "frontier", "watermark")
 
 
@@ -78,6 +88,32 @@ def is_known(connection: psycopg.Connection, stream: str, number: int, planned_a
         [stream, number, planned_at],
     ).fetchone()
     return bool(row and row[0])
+
+
+def published_between(
+    connection: psycopg.Connection, streams: Sequence[str], first: datetime, last: datetime
+) -> dict[datetime, list[Manifest]]:
+    """By instant, the manifests that were published then, both ends included; oldest first."""
+    found: dict[datetime, list[Manifest]] = {}
+    for at, *facts in connection.execute(PUBLISHED_BETWEEN, [list(streams), first, last]).fetchall():
+        found.setdefault(at, []).append(from_json(*facts))
+    return found
+
+
+def newest_public(connection: psycopg.Connection, pipeline: str, table: str) -> int:
+    """The highest version of a table that any cut still kept refers to; -1 for none."""
+    row = connection.execute(NEWEST_PUBLIC, {"pipeline": pipeline, "table": table}).fetchone()
+    return row[0] if row and row[0] is not None else -1
+
+
+def plan_again(connection: psycopg.Connection, stream: str, after: int) -> int:
+    """Have batches numbered above `after`, landed and not published, read from Kafka again; returns how many."""
+    return connection.execute(PLAN_AGAIN, [stream, after]).rowcount
+
+
+def distrust(connection: psycopg.Connection, pipeline: str) -> None:
+    """Have the next writer fence off whoever wrote before it, as after one that did not end in order."""
+    connection.execute("update pipeline set clean_end = false where name = %s", [pipeline])
 
 
 def count_facts(connection: psycopg.Connection, pipeline: str, streams: Sequence[str]) -> int:
