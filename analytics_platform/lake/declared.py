@@ -42,11 +42,12 @@ def require_same_answer(model: Model) -> None:
             problem = f"its SQL draws lots ({call.sql('duckdb')}), so that a recompute would give another answer"
             raise _wrong(model, problem, "order or pick by columns")
     found = _relations(tree)
-    strangers = sorted(found - set(model.inputs))
+    inputs = {name.lower() for name in model.inputs}
+    strangers = sorted(name for name in found if name.lower() not in inputs)
     if strangers:
         problem = f"its SQL reads {', '.join(strangers)}, which is not among its inputs: {', '.join(model.inputs)}"
         raise _wrong(model, problem, "add it to `inputs`, or mend the name")
-    if idle := sorted(set(model.inputs) - found):
+    if idle := sorted(inputs - {name.lower() for name in found}):
         raise _wrong(model, f"its SQL does not read its input {', '.join(idle)}", "take it out of `inputs`")
 
 

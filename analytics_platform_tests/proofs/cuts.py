@@ -1,4 +1,4 @@
-"""One log, cut into batches in many ways; each cut worked off by the pipeline's code, on a ledger and tables of its own."""
+"""One log cut into batches in many ways; each cut is worked off by the pipeline's code on a ledger of its own."""
 
 import random
 from collections.abc import Generator, Mapping, Sequence

@@ -1,27 +1,18 @@
-"""The oracle of models on truth that was written by hand, and against the demo's own, which is plain SQL."""
+"""The oracle of models on truth that was written by hand."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-import pytest
 
-from analytics_platform.lake.shapes import INSTANT
-from analytics_platform.local.auction_house.faults import Shares
-from analytics_platform.local.auction_house.timeline import starting
-from analytics_platform.local.demo_oracle import compare
-from analytics_platform_tests.local.houses import house, produce
 from analytics_platform_tests.proofs.model_oracle import (
     category_prices,
     closing_prices,
-    expected_models,
     hot_items,
     new_sellers,
     too_late,
     winning_bids,
 )
-from analytics_platform_tests.proofs.oracle import Expected, expect, instant
+from analytics_platform_tests.proofs.oracle import Expected, instant
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp() * 1000)
@@ -97,30 +88,3 @@ def test_new_sellers_sold_in_the_ten_minutes_in_which_they_registered():
     assert new_sellers(persons, auctions) == [
         {"window_start": instant(NOON_MS), "person": 7, "name": "Ada", "auctions": 2}
     ]
-
-
-@pytest.fixture(scope="module")
-def truth(tmp_path_factory):
-    """What an auction house with every kind of fault would have produced in twenty minutes."""
-    folder = tmp_path_factory.mktemp("truth")
-    shares = Shares(late=0.05, duplicates=0.02, conflicts=0.01, malformed=0.02, out_of_order=0.02)
-    slow = replace(house(shares, seed=7), timeline=starting(0, NOON_MS, 25.0))
-    for number, chunk in enumerate(produce(slow, 30_000)):
-        for kind, table in chunk.truth.items():
-            pq.write_table(table, folder / f"{kind}-{number:08}.parquet")
-    return folder
-
-
-def test_both_oracles_say_the_same(truth):
-    expected = expect(truth)
-    models = {name: pa.Table.from_pylist(rows) for name, rows in expected_models(expected).items()}
-    assert too_late(expected["bids"]) > 0 and all(table.num_rows for table in models.values())
-    typed = {name: _as_published(table) for name, table in models.items()}
-    assert compare(truth, typed) == dict.fromkeys(models, True)
-    for name, table in typed.items():
-        assert compare(truth, {name: table.slice(1)}) == {name: False}
-
-
-def _as_published(table):
-    is_time = pa.types.is_timestamp
-    return table.cast(pa.schema([(f.name, INSTANT if is_time(f.type) else f.type) for f in table.schema]))
