@@ -80,7 +80,7 @@ def _table(partition: int, records: list[Any], end: int) -> pa.Table:
         {
             "partition": partition,
             "offset": record.offset,
-            "broker_at": min(max(record.timestamp, FIRST_MS), LAST_MS) * 1000,
+            "broker_at": _time_ms(record.timestamp) * 1000,
             "key": record.key,
             "value": record.value,
             "headers": [{"key": key, "value": value} for key, value in record.headers],
@@ -89,3 +89,8 @@ def _table(partition: int, records: list[Any], end: int) -> pa.Table:
         if record.offset < end
     ]
     return pa.Table.from_pylist(rows, RECORDS_SCHEMA)
+
+
+def _time_ms(timestamp: int | None) -> int:
+    """Kafka's first message format has no time; Java's client shows it as -1, and so do we."""
+    return -1 if timestamp is None else min(max(timestamp, FIRST_MS), LAST_MS)
