@@ -12,6 +12,7 @@ from deltalake.exceptions import DeltaError
 from pyarrow.dataset import dataset
 
 from analytics_platform.errors import DeclarationError, PlatformError
+from analytics_platform.lake.delta_log import cut_off
 from analytics_platform.lake.duckdb import connect as connect_duckdb
 from analytics_platform.ledger.postgres.publication import published_versions
 from analytics_platform.postgres import connect
@@ -19,6 +20,7 @@ from analytics_platform.product import Catalog
 from analytics_platform.products import catalog
 from analytics_platform.settings import Settings, read_settings
 
+NAMED_FILES = 3
 READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}  # SHOW, DESCRIBE, WITH and FROM parse as SELECT
 
 
@@ -51,7 +53,7 @@ def read_table(settings: Settings, declared: Catalog, name: str, at: datetime | 
     if table not in versions:
         raise QueryError(f"no published table is called {name}", sorted(versions))
     connection = connect_duckdb()
-    connection.register("rows", _rows(settings, table, versions))
+    connection.register("rows", _rows(settings, table, versions, is_past=at is not None))
     return connection.table("rows")
 
 
@@ -65,7 +67,7 @@ def sql(settings: Settings, declared: Catalog, query: str, at: datetime | None =
     versions = cut(settings, declared, at)
     connection = connect_duckdb()
     for table in versions:
-        connection.register(table, _rows(settings, table, versions))
+        connection.register(table, _rows(settings, table, versions, is_past=at is not None))
         _create_named_views(connection, table)
     connection.execute("set enable_external_access = false; set lock_configuration = true")
     try:
@@ -106,25 +108,36 @@ def _create_named_views(connection: duckdb.DuckDBPyConnection, table: str) -> No
         connection.execute(f"create view main.{_quoted(stream)} as select * from {_quoted(table)}")
 
 
-def _rows(settings: Settings, table: str, versions: Mapping[str, int]) -> Any:
-    """The rows of a table at its version, as something that DuckDB registers; nothing is read yet."""
+def _rows(settings: Settings, table: str, versions: Mapping[str, int], *, is_past: bool) -> Any:
+    """The rows of a table at its version, as something that DuckDB registers; nothing is read yet.
+
+    Everything that it is made of is looked at first: a reader sees the whole version, or is told what is missing.
+    """
+    root, version = settings.table_dir / table, versions[table]
     try:
-        delta = DeltaTable(str(settings.table_dir / table), version=versions[table])
+        delta = DeltaTable(str(root), version=version)
         uris, columns = delta.file_uris(), pa.schema(delta.schema().to_arrow())
     except DeltaError as error:
-        raise _no_longer_kept(settings, table, versions) from error
-    if not all(Path(uri).exists() for uri in uris):
-        raise _no_longer_kept(settings, table, versions)
+        raise _not_there(settings, table, versions, "its log cannot be read", is_past=is_past) from error
+    if (cut := cut_off(root, version)) is not None:
+        raise _not_there(settings, table, versions, f"the commit of version {cut} was cut off", is_past=False)
+    if missing := [Path(uri).name for uri in uris if not Path(uri).exists()]:
+        named = ", ".join(missing[:NAMED_FILES]) + (" …" if len(missing) > NAMED_FILES else "")
+        raise _not_there(settings, table, versions, f"{len(missing)} files are missing: {named}", is_past=is_past)
     return dataset(uris, schema=columns, format="parquet") if uris else columns.empty_table()
 
 
-def _no_longer_kept(settings: Settings, table: str, versions: Mapping[str, int]) -> QueryError:
+def _not_there(
+    settings: Settings, table: str, versions: Mapping[str, int], problem: str, *, is_past: bool
+) -> QueryError:
+    """Of an old cut that is how things go; of the newest one a file has been lost."""
+    where = f"{table} at version {versions[table]}: {problem}"
+    if not is_past:
+        remedy = f"`ap table check {table}` names what is damaged, `ap table repair {table}` mends it"
+        return QueryError(f"{where}; {remedy}", sorted(versions))
     rows = f"{settings.retention_hours} h" if settings.retention_hours else "for ever"
-    problem = (
-        f"the files of {table} at version {versions[table]} are no longer kept (rows are kept {rows} by "
-        "AP_RETENTION_HOURS, replaced files much shorter); ask for a later cut, or again"
-    )
-    return QueryError(problem, sorted(versions))
+    kept = f"rows are kept {rows} by AP_RETENTION_HOURS, replaced files much shorter"
+    return QueryError(f"{where}; it is no longer kept ({kept}): ask for a later cut", sorted(versions))
 
 
 def _quoted(name: str) -> str:

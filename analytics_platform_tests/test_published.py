@@ -139,13 +139,31 @@ def test_the_number_of_statements_is_named(shop):
 
 
 @pytest.mark.parametrize("vanished", ["*.parquet", "_delta_log/*.json"])
-def test_a_cut_whose_files_are_gone_says_so(shop, vanished):
+def test_a_cut_whose_files_are_gone_names_them_and_what_to_do(shop, vanished):
     settings, _, _ = shop
     for path in (settings.table_dir / "orders/silver").glob(vanished):
         path.unlink()
-    with pytest.raises(QueryError, match=r"orders/silver at version \d+ are no longer kept"):
+    problem = r"orders/silver at version \d+: (1 files are missing: part-|its log cannot be read).*`ap table check"
+    with pytest.raises(QueryError, match=problem):
         read_table(settings, CATALOG, "orders")
-    with pytest.raises(QueryError, match="no longer kept"):
+    with pytest.raises(QueryError, match=problem):
+        sql(settings, CATALOG, "from orders")
+
+
+def test_an_old_cut_whose_files_are_gone_is_no_longer_kept(shop):
+    settings, _, _ = shop
+    at = datetime.now(UTC)
+    for path in (settings.table_dir / "orders/silver").glob("*.parquet"):
+        path.unlink()
+    with pytest.raises(QueryError, match="it is no longer kept"):
+        read_table(settings, CATALOG, "orders", at)
+
+
+def test_a_commit_that_was_cut_off_is_never_read_as_if_it_were_whole(shop):
+    settings, parts, _ = shop
+    table = parts.tables.by_name["orders/silver"]
+    (table.root / f"_delta_log/{table.version:020}.json").write_text("")
+    with pytest.raises(QueryError, match=r"the commit of version \d+ was cut off; `ap table check orders/silver`"):
         sql(settings, CATALOG, "from orders")
 
 

@@ -48,6 +48,20 @@ def log_damage(root: Path) -> list[LogDamage]:
     return [*_commits(root, names, since), *broken, *hint, *leftovers]
 
 
+def cut_off(root: Path, version: int) -> int | None:
+    """The newest commit that a reader of that version reads and that is not whole; None if all are.
+
+    An empty commit, or one that ends after a whole line, is read without an error, as if its writer had written less.
+    """
+    for number in range(version, -1, -1):
+        path = root / LOG / f"{number:0{DIGITS}}.json"
+        if path.with_suffix(".checkpoint.parquet").exists():
+            return None
+        if path.exists() and not is_whole_commit(path.read_text(errors="replace")):
+            return number
+    return None
+
+
 def last_version(root: Path) -> int:
     """The highest version that has a commit file, whole or not; -1 for none."""
     return max((_version(path.name) for path in (root / LOG).glob("*.json") if _is_commit(path.name)), default=-1)

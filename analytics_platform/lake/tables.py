@@ -17,6 +17,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from analytics_platform.errors import DamagedTableError, FencedError, StaleError
 from analytics_platform.facts import Failpoint
+from analytics_platform.lake.delta_log import cut_off
 from analytics_platform.lake.evolve import columns_to_add, misfits, require_fit
 from analytics_platform.lake.fingerprint import add, fingerprint
 from analytics_platform.lake.parquet import Damage, content_of, damaged
@@ -59,6 +60,8 @@ class Table:
             delta = DeltaTable.create(str(root), shape.columns, mode="ignore", configuration=CONFIGURATION)
         except DeltaError as error:
             raise DamagedTableError(shape.name, _first_line(error)) from error
+        if (cut := cut_off(root, delta.version())) is not None:
+            raise DamagedTableError(shape.name, f"the commit of version {cut} was cut off")
         if not shape.is_derived:
             require_fit(shape.name, delta.schema(), Schema.from_arrow(shape.columns))
         return cls(root, shape, delta, reached)

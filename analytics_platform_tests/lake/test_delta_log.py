@@ -4,7 +4,16 @@ import pytest
 from deltalake import DeltaTable
 
 from analytics_platform.errors import DamagedTableError
-from analytics_platform.lake.delta_log import ASIDE, LOG, LogFault, is_whole_commit, last_version, log_damage, set_aside
+from analytics_platform.lake.delta_log import (
+    ASIDE,
+    LOG,
+    LogFault,
+    cut_off,
+    is_whole_commit,
+    last_version,
+    log_damage,
+    set_aside,
+)
 from analytics_platform.lake.tables import Table
 from analytics_platform_tests.lake.test_tables import SHAPE, content, put
 
@@ -74,3 +83,16 @@ def test_a_broken_checkpoint_is_found_and_the_log_does_without_it(root, tmp_path
     for damage in found:
         set_aside(root, damage)
     assert len(content(tmp_path)) == 3 and faults(root) == []
+
+
+def test_an_empty_last_commit_is_not_opened_as_the_version_before(root, tmp_path):
+    commit(root, 3).write_text("")
+    with pytest.raises(DamagedTableError, match="the commit of version 3 was cut off"):
+        Table.open(tmp_path, SHAPE)
+
+
+def test_commits_before_a_checkpoint_do_not_matter(root, tmp_path):
+    DeltaTable(str(root)).create_checkpoint()
+    commit(root, 2).write_text("")
+    assert cut_off(root, 3) is None and faults(root) == []
+    assert len(Table.open(tmp_path, SHAPE).files()) == 3
