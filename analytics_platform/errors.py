@@ -20,6 +20,7 @@
     ├── TableError
     │   ├── StaleError          a table changed between decision and commit
     │   ├── BronzeLostError     bronze does not hold what was landed
+    │   ├── BronzeChangedError  bronze holds other rows than were landed
     │   ├── DamagedTableError   a table's log or files are not what was written
     │   └── UnrepairableError   what was damaged is nowhere else
     └── LocalError              an embedded part cannot be installed or started
@@ -238,6 +239,20 @@ class BronzeLostError(TableError):
         return (
             f"batch {self.batch}: {self.landed} rows were landed, bronze holds {self.found}; "
             "nothing of it is published: restore the table's files from a backup"
+        )
+
+
+class BronzeChangedError(TableError):
+    """Bronze holds other rows of a batch than were landed."""
+
+    def __init__(self, batch: str, landed: int, found: int) -> None:
+        super().__init__(batch, landed, found)
+        self.batch, self.landed, self.found = batch, landed, found
+
+    def __str__(self) -> str:
+        return (
+            f"batch {self.batch}: its manifest has bronze rows of content {self.landed:016x}, the table "
+            f"{self.found:016x}; nothing is judged again: `ap table check` names the file, restore it from a backup"
         )
 
 

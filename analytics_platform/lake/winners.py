@@ -16,11 +16,12 @@ LOSING = (Outcome.DUPLICATE, Outcome.CONFLICT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moves:
-    """Rows of other batches that change place or standing; all but `promoted` carry their new STANDING columns."""
+    """Rows of other batches that change place or standing; `demoted` and `renamed` carry their new STANDING."""
 
     promoted: pa.Table  # rows of exceptions that silver gets
     demoted: pa.Table  # rows of silver that exceptions get
     renamed: pa.Table  # rows of exceptions that lose to another winner than before
+    renamed_from: pa.Table  # the same as they were
 
 
 def moves(here: pa.Table, published: pa.Table, lost: pa.Table) -> Moves:
@@ -41,8 +42,13 @@ def moves(here: pa.Table, published: pa.Table, lost: pa.Table) -> Moves:
     standing = _standing(copies, winner)
     demoted = _with(published, standing.slice(first, published.num_rows)).filter(pa.array(~wins[first:second]))
     of_lost = standing.slice(second)
-    renamed = _with(lost, of_lost).filter(pa.array(~wins[second:] & _differs(lost, of_lost)))
-    return Moves(promoted=lost.filter(pa.array(wins[second:])), demoted=demoted, renamed=renamed)
+    renamed = pa.array(~wins[second:] & _differs(lost, of_lost))
+    return Moves(
+        promoted=lost.filter(pa.array(wins[second:])),
+        demoted=demoted,
+        renamed=_with(lost, of_lost).filter(renamed),
+        renamed_from=lost.filter(renamed),
+    )
 
 
 def winner_rows(copies: pa.Table) -> np.ndarray:

@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from analytics_platform.facts import Batch, BatchId, BatchState, Manifest, Outcome
+from analytics_platform.errors import LedgerError
+from analytics_platform.facts import OPEN_STATES, Batch, BatchId, BatchState, Manifest, Outcome
 
 TARGET_SECONDS = 0.4  # of a chunk: as long as a live batch may have to wait
 FEWEST_ROWS, MOST_ROWS, FIRST_ROWS = 1_000, 50_000, 10_000
@@ -31,6 +32,17 @@ class OrderState(StrEnum):
     FAILED = "failed"
 
 
+class OrderRefusedError(LedgerError):
+    """A batch cannot be treated as it was ordered."""
+
+    def __init__(self, kind: str, batch: str, problem: str) -> None:
+        super().__init__(kind, batch, problem)
+        self.kind, self.batch, self.problem = kind, batch, problem
+
+    def __str__(self) -> str:
+        return f"cannot {self.kind} {self.batch}: {self.problem}"
+
+
 TODAYS_VERSIONS = (Kind.BACKFILL, Kind.RERUN)
 PERSONS = (Kind.RELEASE, Kind.DISCARD)
 
@@ -40,7 +52,7 @@ class Order:
     """Batches to judge again: named, or all that are planned in `hours` of `streams`; frozen when it is given.
 
     `assets` are the tables to bring up to date, by name (`bids/silver`, `hot_items`); none: all of them. An order of a
-    known `id` is the one that was given before.
+    known `id` is the one that was given before; with none it gets one.
     """
 
     pipeline: str
@@ -52,7 +64,7 @@ class Order:
     hours: tuple[datetime, ...] = ()
     streams: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
-    id: str | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +110,19 @@ class Progress:
     def left(self) -> int:
         """How many batches are still to be judged."""
         return self.batches - self.done
+
+
+def refusal(kind: Kind, state: BatchState | None) -> str | None:
+    """Why a batch in that state (None: there is none) cannot be treated so, and what to do; None if it can."""
+    if state is None:
+        return "there is no such batch; `ap batch list` shows what there is"
+    if state in OPEN_STATES:
+        return f"it is {state}, the next lease judges it; wait until `ap batch list` shows it published or held"
+    if kind is Kind.RELEASE and state is BatchState.PUBLISHED:
+        return "it is published, nothing holds it back; to judge it again: `ap batch rerun`"
+    if kind is Kind.DISCARD and state is BatchState.DISCARDED:
+        return "it is discarded already; to have its rows after all: `ap batch release`"
+    return None
 
 
 def state_of(manifest: Manifest) -> BatchState:

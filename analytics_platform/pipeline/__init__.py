@@ -18,6 +18,7 @@ from analytics_platform.pipeline.models import is_due
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import require_known
 from analytics_platform.pipeline.recover_models import renew_outdated
+from analytics_platform.pipeline.rework import Rework, undo
 from analytics_platform.product import Stream
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ def run_lease(parts: Parts, run_id: str, hour: datetime, on_cycle: OnCycle = lam
     reports: list[CycleReport] = []
     with leases.taken(parts.ledger, parts.pipeline.name, run_id, hour) as lease:
         _take_over(lease, parts)
+        undo(parts, lease)
         for report in _cycles(lease, parts, _ends_at(parts, hour)):
             reports.append(report)
             on_cycle(report)
@@ -99,14 +101,15 @@ def has_unplanned(parts: Parts) -> bool:
 
 
 def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleReport]:
-    streams = parts.pipeline.stream_names
+    """Live batches first; rework fills the time that they leave."""
+    streams, rework = parts.pipeline.stream_names, Rework(parts, lease)
     last_data = time.monotonic()
     while parts.now() < ends_at:
         try:
             batches, positions = _next_batches(parts)
         except UnreachableError as error:  # it may be back before the lease ends, and is not quiet but unknown
             log.warning("broker.unreachable", extra={"reason": str(error)})
-            parts.pause(parts.limits.cycle_seconds)
+            yield from _spend(parts.limits.cycle_seconds, rework, parts)
             last_data = time.monotonic()
             continue
         if batches or is_due(parts):
@@ -115,7 +118,10 @@ def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleRepo
             last_data = time.monotonic()
             yield report
             upkeep.fold_one(parts, lease)
-            _pace(batches, report, parts)
+            yield from _spend(_pause_after(batches, report, parts), rework, parts)
+        elif rework.is_open():
+            yield from rework.step()
+            last_data = time.monotonic()
         elif time.monotonic() - last_data > parts.limits.quiet_seconds and leases.end(parts.ledger, lease, streams):
             return
         else:
@@ -139,13 +145,23 @@ def _next_batches(parts: Parts) -> tuple[list[Batch], dict[str, dict[int, int]]]
     return planning.next_batches(parts.ledger, parts.pipeline.stream_names), positions
 
 
-def _pace(batches: Sequence[Batch], report: CycleReport, parts: Parts) -> None:
-    """Let a little data gather before the next commit, unless a backlog is being drained."""
+def _pause_after(batches: Sequence[Batch], report: CycleReport, parts: Parts) -> float:
+    """How many seconds to let a little data gather before the next commit; none while a backlog is being drained."""
     # half of what a batch may hold: rows turn out larger or smaller than those before them
     is_full = any(2 * batch.offsets >= _batch_rows(parts.pipeline.stream(batch.id.stream), parts) for batch in batches)
-    left = parts.limits.cycle_seconds - report.seconds
-    if left > 0 and not is_full and not planning.open_batches(parts.ledger, parts.pipeline.stream_names):
-        parts.pause(left)
+    if is_full or planning.open_batches(parts.ledger, parts.pipeline.stream_names):
+        return 0.0
+    return max(0.0, parts.limits.cycle_seconds - report.seconds)
+
+
+def _spend(seconds: float, rework: Rework, parts: Parts) -> Iterator[CycleReport]:
+    """Pass that time: with rework while there is some, which may overrun it by one chunk."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if not rework.is_open():
+            parts.pause(left)
+            return
+        yield from rework.step()
 
 
 def _take_over(lease: Lease, parts: Parts) -> None:

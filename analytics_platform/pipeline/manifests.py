@@ -101,7 +101,11 @@ def newest_after(judged: Judged, number: int) -> dict[int, datetime]:
 
 
 def moved_manifest(
-    earlier: Manifest, outcomes: Mapping[Outcome, int], hashes: Mapping[str, int], around: Circumstances
+    earlier: Manifest,
+    outcomes: Mapping[Outcome, int],
+    hashes: Mapping[str, int],
+    too_late: Mapping[str, int],
+    around: Circumstances,
 ) -> Manifest:
     """The next revision for a batch of which only some rows changed place, since a winner elsewhere moved."""
     stream = earlier.batch.stream
@@ -118,6 +122,7 @@ def moved_manifest(
         versions={str(layer): around.versions[f"{stream}/{layer}"] for layer in Layer},
         verdicts=tuple(fresh.get(verdict.check, verdict) for verdict in earlier.verdicts),
         libraries=_libraries(),
+        too_late=too_late,
         cause=around.cause,
     )
 

@@ -37,7 +37,10 @@ create table rework (                           -- an order to judge batches aga
     assets       text[] not null,
     requested_at timestamptz not null,
     ended_at     timestamptz,
-    error        text
+    error        text,
+    under_way    boolean not null default false,  -- a chunk of it was begun: what it left in the tables is undone first
+    begun        integer not null default 0,      -- how often the chunk at hand was begun, and how often it failed
+    failures     integer not null default 0
 );
 create index rework_open on rework (pipeline, requested_at) where state = 'open';
 

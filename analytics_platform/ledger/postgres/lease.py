@@ -17,6 +17,7 @@ RAISE_EPOCH = """
 END_LEASE = """
     update pipeline set lease_open = false where name = %(name)s and epoch = %(epoch)s and not exists (
         select 1 from batch where stream = any(%(streams)s) and state in ('planned', 'landed', 'judged'))
+    and not exists (select 1 from rework where pipeline = %(name)s and state = 'open')
 """
 
 
@@ -95,7 +96,7 @@ def claim_upkeep(connection: psycopg.Connection, lease: Lease, now: datetime) ->
 
 
 def end(connection: psycopg.Connection, lease: Lease, streams: list[str]) -> bool:
-    """Close the lease, unless a batch has been planned meanwhile; False means: go on."""
+    """Close the lease, unless a batch has been planned or rework ordered meanwhile; False means: go on."""
     with connection.transaction():
         connection.execute("select 1 from pipeline where name = %s for update", [lease.pipeline])
         ended = connection.execute(END_LEASE, {"name": lease.pipeline, "epoch": lease.epoch, "streams": streams})

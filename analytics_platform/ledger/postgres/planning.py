@@ -155,6 +155,12 @@ def batches_between(connection: psycopg.Connection, stream: str, first: int, las
     return _batches(connection, query, [stream, first, last])
 
 
+def batches_numbered(connection: psycopg.Connection, stream: str, numbers: Sequence[int]) -> list[Batch]:
+    """Those batches of a stream, in order of number."""
+    query = READ_BATCHES + " where b.stream = %s and b.number = any(%s) group by b.stream, b.number order by 1, 2"
+    return _batches(connection, query, [stream, list(numbers)])
+
+
 def assign(connection: psycopg.Connection, run_id: str, batches: Sequence[Batch]) -> None:
     """Remember that a run executes these batches."""
     for batch in batches:

@@ -11,7 +11,8 @@ from psycopg.types.json import Jsonb
 
 from analytics_platform.facts import Manifest
 from analytics_platform.ledger.manifest import from_json, to_json
-from analytics_platform.ledger.postgres import dirty, timers
+from analytics_platform.ledger.postgres import attempts, dirty, timers
+from analytics_platform.ledger.postgres.attempts import Reworked
 from analytics_platform.ledger.postgres.lease import Lease, require_epoch
 from analytics_platform.ledger.rework import state_of
 
@@ -41,7 +42,7 @@ LATEST_MANIFESTS = """
 class Cycle:
     """What one cycle wants public: manifests, every table's version, and the dirty marks it has worked off.
 
-    `watermarks` are those of the streams that its models were computed at.
+    `watermarks` are those of the streams that its models were computed at; `reworked` what it judged again.
     """
 
     manifests: Sequence[Manifest]
@@ -49,6 +50,7 @@ class Cycle:
     seen_marks: Mapping[str, Mapping[str, int]]
     published_at: datetime
     watermarks: Mapping[str, datetime] = field(default_factory=dict)
+    reworked: Reworked | None = None
 
 
 def publish(connection: psycopg.Connection, lease: Lease, cycle: Cycle) -> None:
@@ -60,6 +62,8 @@ def publish(connection: psycopg.Connection, lease: Lease, cycle: Cycle) -> None:
         for model, seen in cycle.seen_marks.items():
             dirty.clear(connection, model, seen)
         timers.move_on(connection, cycle.watermarks)
+        if cycle.reworked:
+            attempts.finish(connection, cycle.reworked, cycle.published_at)
         watermarks = {stream: at.isoformat() for stream, at in cycle.watermarks.items()}
         connection.execute(
             ADD_PUBLICATION,
@@ -115,10 +119,10 @@ def manifests_of_hours(
     return [from_json(*row) for row in rows]
 
 
-def manifests_between(connection: psycopg.Connection, stream: str, first: int, last: int) -> dict[int, Manifest]:
-    """By number, the latest revision of the manifests of those batches, both ends included."""
-    query = LATEST_MANIFESTS + " where stream = %s and number between %s and %s order by stream, number, revision desc"
-    rows = connection.execute(query.encode(), [stream, first, last]).fetchall()
+def manifests_of(connection: psycopg.Connection, stream: str, numbers: Sequence[int]) -> dict[int, Manifest]:
+    """By number, the latest revision of the manifests of those batches."""
+    query = LATEST_MANIFESTS + " where stream = %s and number = any(%s) order by stream, number, revision desc"
+    rows = connection.execute(query.encode(), [stream, list(numbers)]).fetchall()
     return {row[1]: from_json(*row) for row in rows}
 
 
