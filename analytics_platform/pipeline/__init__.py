@@ -157,11 +157,9 @@ def _pause_after(batches: Sequence[Batch], report: CycleReport, parts: Parts) ->
 def _spend(seconds: float, rework: Rework, parts: Parts) -> Iterator[CycleReport]:
     """Pass that time: with rework while there is some, which may overrun it by one chunk."""
     until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        if not rework.is_open():
-            parts.pause(left)
-            return
+    while time.monotonic() < until and rework.is_open():
         yield from rework.step()
+    parts.pause(max(0.0, until - time.monotonic()))
 
 
 def _take_over(lease: Lease, parts: Parts) -> None:
