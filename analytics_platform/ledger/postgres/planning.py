@@ -151,8 +151,7 @@ def batches_of_hours(connection: psycopg.Connection, streams: Sequence[str], hou
 
 def batches_between(connection: psycopg.Connection, stream: str, first: int, last: int) -> list[Batch]:
     """The batches of those numbers, both ends included, in order."""
-    query = READ_BATCHES + " where b.stream = %s and b.number between %s and %s group by b.stream, b.number order by 1, 2"
-    return _batches(connection, query, [stream, first, last])
+    return batches_numbered(connection, stream, range(first, last + 1))
 
 
 def batches_numbered(connection: psycopg.Connection, stream: str, numbers: Sequence[int]) -> list[Batch]:
