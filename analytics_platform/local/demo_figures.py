@@ -41,7 +41,7 @@ def figures(settings: Settings, declared: Catalog, truth: Path, last: Progress) 
     return {
         "produced": last.offsets,
         "streams": {name: _stream(name, manifests) for name in declared.streams},
-        "models": {name: {"rows": rows.num_rows, "matches_oracle": matches[name]} for name, rows in models.items()},
+        "models": {name: _model(name, rows, matches[name], manifests) for name, rows in models.items()},
         "reconciled": is_reconciled(manifests, {s.stream: s.offsets for s in last.streams}),
         "checks": _checks(manifests),
         "runs": sum(last.runs.values()),
@@ -86,6 +86,11 @@ def _stream(name: str, manifests: Sequence[Manifest]) -> dict[str, int]:
         **outcomes,
         "offset_gaps": sum(manifest.gaps for manifest in of_stream),
     }
+
+
+def _model(name: str, rows: pa.Table, matches: bool | None, manifests: Sequence[Manifest]) -> dict[str, Any]:
+    too_late = sum(manifest.too_late.get(name, 0) for manifest in manifests)
+    return {"rows": rows.num_rows, "matches_oracle": matches, "too_late": too_late}
 
 
 def _checks(manifests: Sequence[Manifest]) -> dict[str, int]:

@@ -19,7 +19,6 @@ from analytics_platform.postgres import connect, migrate
 from analytics_platform.product import Pipeline
 from analytics_platform.products import catalog
 from analytics_platform.registry.store import read_schemas
-from analytics_platform_tests.brokers import Postgres, fresh_database
 from analytics_platform_tests.proofs.report import ROOT
 
 Offsets = Mapping[str, Sequence[PartitionOffsets]]
@@ -82,10 +81,10 @@ class Worked:
     is_left: bool
 
 
-def work_off(cut: Cut, folder: Path, bootstrap: str, postgres: Postgres) -> Worked:
+def work_off(cut: Cut, folder: Path, bootstrap: str, dsn: str) -> Worked:
     """Record the cut's batches, work them off, end the streams, and work off what waited for that."""
     pipeline = catalog().pipelines["auction_house"]
-    with fresh_database(postgres) as dsn, _opened(pipeline, folder, bootstrap, dsn) as parts:
+    with _opened(pipeline, folder, bootstrap, dsn) as parts:
         for stream, batches in cut.items():
             pins = parts.pins(pipeline.stream(stream))
             for ranges in batches:
