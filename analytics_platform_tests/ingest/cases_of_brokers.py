@@ -1,4 +1,4 @@
-"""What brokers and topics do meanwhile, one function for each noun; each states what must come of it."""
+"""What brokers and topics do meanwhile, one function for each noun, as in cases_of_records."""
 
 import threading
 import time
@@ -40,7 +40,7 @@ def added_partition(place):
         manifests = post.lease(on_cycle=once(add))
         assert [m.rows for m in manifests] == [3, 4]
         assert post.numbers() == list(range(7))
-        post.agrees()
+        return post.agrees()
 
 
 class RecreatingReader(KafkaReader):
@@ -74,7 +74,9 @@ def recreated_topic(place):
         third, fourth = post.lease()
         assert (third.rows, third.gaps, fourth.rows) == (0, 2, 5)
         assert len(post.alarms("offsets lost")) == 2
-        assert sorted(post.numbers()) == [10, 11, *range(20, 25)]
+        numbers = post.numbers()
+        assert sorted(numbers) == [10, 11, *range(20, 25)]
+        return len(numbers)
 
 
 def overtaken_by_retention(place):
@@ -92,7 +94,7 @@ def overtaken_by_retention(place):
         assert post.numbers() == [2, 3, 4, 5, 8, 9]
         lost = [(a["start"], a["end"]) for a in post.alarms("offsets lost")]
         assert lost == [(0, 2), (6, 8)]
-        post.agrees(lost={(0, offset) for offset in range(2, 6)})
+        return post.agrees(lost={(0, offset) for offset in range(2, 6)})
 
 
 @contextmanager
@@ -117,7 +119,7 @@ def moved_leader(place):
         assert len(manifests) == 5
         assert post.topics.leader(post.topic) != 2
         assert post.numbers() == list(range(200))
-        post.agrees()
+        return post.agrees()
 
 
 def unclean_election(place):
@@ -140,7 +142,9 @@ def unclean_election(place):
         cluster.start(2)
         post.write(letters(30, 100), acks="all")
         post.lease()
-        assert post.numbers() == [*range(30), *range(120, 130)]
+        numbers = post.numbers()
+        assert numbers == [*range(30), *range(120, 130)]
+        return len(numbers)
 
 
 def dead_broker(place):
@@ -163,7 +167,7 @@ def dead_broker(place):
         assert sum(m.rows for m in manifests) == 200
         assert post.numbers() == list(range(200))
         cluster.wait_until_up()
-        post.agrees()
+        return post.agrees()
 
 
 def slow_broker(place):
@@ -187,4 +191,4 @@ def slow_broker(place):
             post.write(letters(10, 60))
             post.lease()
             assert post.numbers() == list(range(70))
-            post.agrees()
+            return post.agrees()

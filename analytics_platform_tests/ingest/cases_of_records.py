@@ -1,4 +1,4 @@
-"""What may stand in a topic's log, one function for each noun; each states what must come of it."""
+"""What may stand in a topic's log, a function for each noun: states what must come of it, returns the rows compared."""
 
 import time
 from collections import Counter
@@ -49,7 +49,7 @@ def control_records(place):
         assert (manifest.offsets, manifest.rows, manifest.gaps) == (9, 6, 3)
         assert post.gaps() == {Gap.CONTROL: 3}
         assert post.numbers() == [0, 1, 2, 3, 4, 5]
-        post.agrees()
+        return post.agrees()
 
 
 def aborted_transactions(place):
@@ -65,7 +65,7 @@ def aborted_transactions(place):
         assert (manifest.rows, manifest.gaps) == (6, 7)
         assert post.gaps() == {Gap.ABORTED: 5, Gap.CONTROL: 2}
         assert post.numbers() == [0, 1, 2, 3, 4, 5]
-        post.agrees()
+        return post.agrees()
 
 
 def hanging_transactions(place):
@@ -87,7 +87,7 @@ def hanging_transactions(place):
         post.lease()
         assert post.numbers() == list(range(9))
         assert post.parts.ledger.execute("select count(*) from standstill").fetchone() == (0,)
-        post.agrees()
+        return post.agrees()
 
 
 def compacted_gaps(place):
@@ -104,7 +104,7 @@ def compacted_gaps(place):
         held = post.bronze()
         assert {o for _, o in held} >= {28, 29, 30}
         assert not {o for _, o in held} & set(range(28))
-        post.agrees(lost=held.keys() - _stock_places(post))
+        return post.agrees(lost=held.keys() - _stock_places(post))
 
 
 def _stock_places(post):
@@ -131,7 +131,7 @@ def tombstones(place):
         post.lease()
         assert post.outcomes() == {(0, 0): "published", (0, 1): "quarantined", (0, 2): "published"}
         assert post.bronze()[0, 1] == (b"k", None)
-        post.agrees()
+        return post.agrees()
 
 
 def null_keys_and_values(place):
@@ -147,7 +147,7 @@ def null_keys_and_values(place):
             (b"", present.value),
         ]
         assert Counter(post.outcomes().values()) == {"published": 3, "quarantined": 2}
-        post.agrees()
+        return post.agrees()
 
 
 def empty_and_large_records(place):
@@ -159,7 +159,7 @@ def empty_and_large_records(place):
         assert [len(value) for _, value in post.bronze().values()][1:2] == [len(large[0].value)]
         assert Counter(post.outcomes().values()) == {"published": 4, "quarantined": 2}
         assert post.numbers() == [0, 1, 2, 3]
-        post.agrees()
+        return post.agrees()
 
 
 def all_codecs(place):
@@ -170,7 +170,7 @@ def all_codecs(place):
         post.lease()
         assert codecs_in(place.data / f"{place.name}-0") == set(range(len(CODECS)))
         assert post.numbers() == list(range(250))
-        post.agrees()
+        return post.agrees()
 
 
 def codecs_in(folder):

@@ -108,7 +108,10 @@ class Post:
         return {Gap(kind): count for kind, count in counted.items() if count}
 
     def agrees(self, lost=()):
-        """Bronze is what the stock client reads, plus what was `lost` since; every row has one outcome; all adds up."""
+        """Bronze is what the stock client reads, plus what was `lost` since; every row has one outcome; all adds up.
+
+        Returns how many rows were compared.
+        """
         bronze = self.bronze()
         assert {place: row for place, row in bronze.items() if place not in lost} == stock_view(
             self.topics.bootstrap, self.topic
@@ -119,6 +122,7 @@ class Post:
         assert sum(body["rows"] for body in bodies) == len(bronze)
         assert all(body["offsets"] == body["rows"] + body["gaps"] for body in bodies)
         assert all(v["passed"] for body in bodies for v in body["verdicts"] if v["check"] == "reconciled")
+        return len(bronze)
 
     def _rows(self, layer):
         table = self.parts.tables.of("letters", layer)

@@ -85,4 +85,6 @@ def place(request, ledger_dsn, tmp_path):
 
 @pytest.mark.parametrize("case", NOUNS)
 def test_kafka_as_it_is(case, place):
-    case(place)
+    rows_compared = case(place)
+
+    assert rows_compared > 0
