@@ -94,11 +94,14 @@ def _joined(chunks: list[pa.Table]) -> Iterator[pa.Table]:
     """The chunks by partition and offset, as tables of up to CHUNK_BYTES; takes them out of the list as it goes."""
     chunks.sort(key=_first_row, reverse=True)
     group: list[pa.Table] = []
+    size = 0
     while chunks:
-        if group and sum(chunk.nbytes for chunk in group) + chunks[-1].nbytes > CHUNK_BYTES:
+        chunk = chunks.pop()
+        if group and size + chunk.nbytes > CHUNK_BYTES:
             yield pa.concat_tables(group).combine_chunks()
-            group = []
-        group.append(chunks.pop())
+            group, size = [], 0
+        group.append(chunk)
+        size += chunk.nbytes
     if group:
         yield pa.concat_tables(group).combine_chunks()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from analytics_platform.settings import read_settings
 from analytics_platform_tests.proofs.report import ROOT, Report
 
 SUITE = "analytics_platform_tests/ingest/test_kafka_as_it_is.py"
@@ -105,7 +106,7 @@ def _run(folder: Path, results: Path, nouns: Sequence[str]) -> dict[str, str]:
     """By noun what became of it: passed, failed or skipped; all of them if none is named."""
     places = [f"{SUITE}::{TEST}[{noun}]" for noun in nouns] or [SUITE]
     # the code of this folder, the environment and the jars of ours
-    environment = {**os.environ, "PYTHONPATH": str(folder), "AP_JAR_DIR": str(ROOT / ".state" / "jars")}
+    environment = {**os.environ, "PYTHONPATH": str(folder), "AP_JAR_DIR": str(read_settings().jar_dir)}
     options = ["-p", "no:cacheprovider", "-m", "slow or not slow", f"--junitxml={results}"]
     argv = [sys.executable, "-m", "pytest", *options, *places]
     subprocess.run(argv, cwd=folder, env=environment, stdout=subprocess.DEVNULL, timeout=SUITE_SECONDS, check=False)
