@@ -19,6 +19,7 @@ COMMANDS = {
     "lineage": ("analytics_platform.cli.lineage", "Where a column's values come from, up to the topic."),
     "stream": ("analytics_platform.cli.stream", "The declared streams: list, pause, resume."),
     "batch": ("analytics_platform.cli.batch", "Batches and what became of them: list, show."),
+    "backfill": ("analytics_platform.cli.backfill", "Judge past hours again with today's versions, and watch it."),
     "ledger": ("analytics_platform.cli.ledger", "Rebuild the ledger from the tables, after Postgres was lost."),
     "config": ("analytics_platform.cli.config", "The settings and where each comes from."),
     "init": ("analytics_platform.cli.init", "A project of your own, without the auction house."),

@@ -1,6 +1,7 @@
 """Columns as Dagster shows them. Pure."""
 
 from collections.abc import Mapping
+from functools import cache
 
 import dagster as dg
 import pyarrow as pa
@@ -8,8 +9,10 @@ import pyarrow as pa
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.ingest.decode import reader_columns
 from analytics_platform.lake import shapes
+from analytics_platform.lake.lineage import column_lineage
 from analytics_platform.lake.meaning import OURS, meanings
 from analytics_platform.lake.shapes import Layer
+from analytics_platform.product import Model
 
 
 def stream_columns(stream: str, schemas: StreamSchemas) -> dict[Layer, dg.TableSchema]:
@@ -21,6 +24,22 @@ def stream_columns(stream: str, schemas: StreamSchemas) -> dict[Layer, dg.TableS
         Layer.SILVER: table_schema(silver.columns, known),
         Layer.EXCEPTIONS: table_schema(shapes.exceptions(stream).columns, OURS),
     }
+
+
+@cache
+def lineage_metadata(model: Model, inputs: tuple[tuple[str, bool, tuple[str, ...]], ...]) -> dg.TableColumnLineage:
+    """From which columns of which tables each column comes; each input by name, whether it is a stream, and columns.
+
+    Worked out once a process: it parses SQL.
+    """
+    keys = {name: dg.AssetKey([name, Layer.SILVER.value] if is_stream else [name]) for name, is_stream, _ in inputs}
+    found = column_lineage(model, {name: columns for name, _, columns in inputs})
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(keys[name], source) for name, source in origins]
+            for column, origins in found.items()
+        }
+    )
 
 
 def table_schema(columns: pa.Schema, known: Mapping[str, str]) -> dg.TableSchema:

@@ -18,11 +18,15 @@ class HourOfStream:
     gaps: int
     rows: int
     outcomes: dict[Outcome, int]
+    too_late: dict[str, int]  # by model, the rows that silver has and it leaves out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOfHour:
-    """A check over the hour so far: passed while it passed on every batch; `failing` names the others, oldest first."""
+    """A check over the hour so far: passed while each batch passed it, or somebody has decided about the batch.
+
+    `failing` names the batches for which that is not so, `settled` those decided about and how; oldest first.
+    """
 
     asset: str
     check: str
@@ -31,6 +35,7 @@ class CheckOfHour:
     detail: str
     batches: int
     failing: tuple[str, ...]
+    settled: tuple[str, ...]
     values: dict[str, float]
 
 
@@ -42,12 +47,14 @@ def partition_of(hour: datetime) -> str:
 def sum_hour(manifests: Sequence[Manifest]) -> HourOfStream:
     """Counts over the hour."""
     outcomes = {o: sum(m.outcomes.get(o, 0) for m in manifests) for o in Outcome}
+    models = sorted({model for manifest in manifests for model in manifest.too_late})
     return HourOfStream(
         batches=len(manifests),
         offsets=sum(m.offsets for m in manifests),
         gaps=sum(m.gaps for m in manifests),
         rows=sum(m.rows for m in manifests),
         outcomes={outcome: count for outcome, count in outcomes.items() if count},
+        too_late={model: sum(m.too_late.get(model, 0) for m in manifests) for model in models},
     )
 
 
@@ -62,7 +69,8 @@ def checks_of_hour(manifests: Sequence[Manifest]) -> list[CheckOfHour]:
 
 def _check(found: Sequence[tuple[Manifest, Verdict]]) -> CheckOfHour:
     last = found[-1][1]
-    failing = tuple(str(manifest.batch) for manifest, verdict in found if not verdict.passed)
+    failed = [manifest for manifest, verdict in found if not verdict.passed]
+    failing = tuple(str(manifest.batch) for manifest in failed if manifest.resolution is None)
     return CheckOfHour(
         asset=last.asset,
         check=last.check,
@@ -71,5 +79,6 @@ def _check(found: Sequence[tuple[Manifest, Verdict]]) -> CheckOfHour:
         detail=last.detail,
         batches=len(found),
         failing=failing,
+        settled=tuple(f"{m.batch}: {m.resolution}" for m in failed if m.resolution is not None),
         values=dict(last.values),
     )

@@ -16,7 +16,8 @@ ALARM_AFTER = 3  # failures in a row that are no accident any more; until then w
 class LeaseRun:
     """A run of a pipeline that is not finished; `gone_since` is None while it is connected to the ledger.
 
-    `hour_ends_at` is the end of the hour that the run was asked for, None if it carries none.
+    `hour_ends_at` is the end of the hour that the run was asked for, None if it carries none. One that is no lease has
+    batches judged again and waits for it.
     """
 
     run_id: str
@@ -25,6 +26,7 @@ class LeaseRun:
     started_at: datetime | None
     gone_since: datetime | None
     hour_ends_at: datetime | None = None
+    is_lease: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Advice:
 def advise(seen: Situation) -> Advice:
     """Ask for a run when there is work and nobody at it, or when the one at it is about to end."""
     lost = {run.run_id: reason for run in seen.runs if (reason := _why_lost(run, seen))}
-    active = [run for run in seen.runs if run.run_id not in lost]
+    active = [run for run in seen.runs if run.is_lease and run.run_id not in lost]
     request = _why_request(active, seen)
     waiting = _why_wait(seen) if request else None
     return Advice(lost=lost, request=None if waiting else request, waiting=waiting)

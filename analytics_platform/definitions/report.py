@@ -1,64 +1,73 @@
 """Telling Dagster what an hour holds: materialisations and check evaluations, as events of the run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
-from analytics_platform.definitions.columns import table_schema
+from analytics_platform.definitions.columns import lineage_metadata, table_schema
 from analytics_platform.definitions.hours import CheckOfHour, HourOfStream, checks_of_hour, partition_of, sum_hour
 from analytics_platform.definitions.specs import topic_key
 from analytics_platform.facts import Outcome
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.tables import Table
+from analytics_platform.ledger.changes import Change, outcomes_moved
 from analytics_platform.ledger.postgres import publication
 from analytics_platform.pipeline.parts import Parts
-from analytics_platform.product import Severity, Stream
+from analytics_platform.product import Model, Severity, Stream
 
+NO_DATA = "No data: no batch was planned in this hour."
 MOST_NAMED = 20  # failing batches named in a check's metadata; the ledger has them all
 
 
-def report_tables(context: dg.AssetExecutionContext, parts: Parts, hours: Sequence[datetime]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Whom to tell, from what, and what the run has changed by hour and stream."""
+
+    context: dg.AssetExecutionContext
+    parts: Parts
+    changes: Mapping[tuple[datetime, str], Change] = field(default_factory=dict)
+
+
+def report_tables(told: Told, hours: Sequence[datetime]) -> None:
     """One materialisation per selected asset and hour."""
+    pipeline = told.parts.pipeline
     for hour in hours:
-        for stream in parts.pipeline.streams:
-            _report_stream(context, parts, stream, hour)
-        for model in parts.pipeline.models:
-            table = parts.tables.by_name[model.name]
-            columns = table_schema(table.shape.columns, model.columns)
-            metadata = {"dagster/column_schema": columns, **_table_metadata(table), "dagster/row_count": table.rows()}
-            _materialised(context, [model.name], hour, metadata)
+        batches = sum(_report_stream(told, stream, hour) for stream in pipeline.streams)
+        for model in pipeline.models:
+            _report_model(told, model, hour, is_empty=not batches)
 
 
-def report_checks(context: dg.AssetExecutionContext, parts: Parts, hours: Sequence[datetime]) -> None:
+def report_checks(told: Told, hours: Sequence[datetime]) -> None:
     """Each selected check's verdict on those hours so far, as events."""
     for hour in hours:
-        for check in _checks(context, parts, hour):
-            key, told = _key(check), _told(check)
+        for check in _checks(told, hour):
+            key = _key(check)
             event = dg.AssetCheckEvaluation(
-                asset_key=key.asset_key, check_name=key.name, partition=partition_of(hour), **told
+                asset_key=key.asset_key, check_name=key.name, partition=partition_of(hour), **_verdict(check)
             )
-            context.log_event(event)
+            told.context.log_event(event)
 
 
-def check_results(context: dg.AssetExecutionContext, parts: Parts, hour: datetime) -> Iterator[dg.AssetCheckResult]:
+def check_results(told: Told, hour: datetime) -> Iterator[dg.AssetCheckResult]:
     """The same as results of the run's own hour."""
-    for check in _checks(context, parts, hour):
+    for check in _checks(told, hour):
         key = _key(check)
-        yield dg.AssetCheckResult(asset_key=key.asset_key, check_name=key.name, **_told(check))
+        yield dg.AssetCheckResult(asset_key=key.asset_key, check_name=key.name, **_verdict(check))
 
 
-def _checks(context: dg.AssetExecutionContext, parts: Parts, hour: datetime) -> list[CheckOfHour]:
-    manifests = publication.manifests_of_hours(parts.ledger, parts.pipeline.stream_names, [hour])
-    return [check for check in checks_of_hour(manifests) if _key(check) in context.selected_asset_check_keys]
+def _checks(told: Told, hour: datetime) -> list[CheckOfHour]:
+    manifests = publication.manifests_of_hours(told.parts.ledger, told.parts.pipeline.stream_names, [hour])
+    return [check for check in checks_of_hour(manifests) if _key(check) in told.context.selected_asset_check_keys]
 
 
 def _key(check: CheckOfHour) -> dg.AssetCheckKey:
     return dg.AssetCheckKey(dg.AssetKey(check.asset.split("/")), check.check)
 
 
-def _told(check: CheckOfHour) -> dict[str, Any]:
+def _verdict(check: CheckOfHour) -> dict[str, Any]:
     is_error = Severity(check.severity) is Severity.ERROR
     return {
         "passed": check.passed,
@@ -67,6 +76,7 @@ def _told(check: CheckOfHour) -> dict[str, Any]:
         "metadata": {
             "batches": check.batches,
             "failing batches": ", ".join(check.failing[:MOST_NAMED]) or "none",
+            **({"settled batches": "; ".join(check.settled[:MOST_NAMED])} if check.settled else {}),
             **{f"last batch: {name.replace('_', ' ')}": value for name, value in _measured(check).items()},
         },
     }
@@ -77,31 +87,52 @@ def _measured(check: CheckOfHour) -> dict[str, float | str]:
     return {name: f"{value:g}" if name.startswith("limit") else float(value) for name, value in check.values.items()}
 
 
-def _report_stream(context: dg.AssetExecutionContext, parts: Parts, stream: Stream, hour: datetime) -> None:
-    manifests = publication.manifests_of_hours(parts.ledger, [stream.name], [hour])
-    total = sum_hour(manifests)
+def _report_stream(told: Told, stream: Stream, hour: datetime) -> int:
+    """One stream's tables, and its topic; returns the hour's batches."""
+    parts = told.parts
+    total = sum_hour(publication.manifests_of_hours(parts.ledger, [stream.name], [hour]))
     published = total.outcomes.get(Outcome.PUBLISHED, 0)
     rows = {Layer.BRONZE: total.rows, Layer.SILVER: published, Layer.EXCEPTIONS: total.rows - published}
+    change = told.changes.get((hour, stream.name))
     for layer in Layer:
         table = parts.tables.of(stream.name, layer)
         metadata = {
             **_table_metadata(table),
             **_hour_metadata(total),
+            **(_change_metadata(change) if change else {}),
             "dagster/row_count": table.rows(),
             "dagster/partition_row_count": rows[layer],
         }
-        _materialised(context, [stream.name, layer.value], hour, metadata)
+        _materialised(told, [stream.name, layer.value], hour, metadata, is_empty=not total.batches)
     if total.batches:
         read = {"hour": partition_of(hour), "offsets read": total.offsets, "batches": total.batches}
-        context.log_event(dg.AssetObservation(topic_key(stream), metadata=read))
+        told.context.log_event(dg.AssetObservation(topic_key(stream), metadata=read))
+    return total.batches
 
 
-def _materialised(
-    context: dg.AssetExecutionContext, key: Sequence[str], hour: datetime, metadata: dict[str, Any]
-) -> None:
+def _report_model(told: Told, model: Model, hour: datetime, *, is_empty: bool) -> None:
+    tables, streams = told.parts.tables, told.parts.pipeline.stream_names
+    table = tables.by_name[model.name]
+    inputs = tuple((name, name in streams, tuple(tables.input(name).shape.columns.names)) for name in model.inputs)
+    metadata = {
+        "dagster/column_schema": table_schema(table.shape.columns, model.columns),
+        "dagster/column_lineage": lineage_metadata(model, inputs),
+        **_table_metadata(table),
+        "dagster/row_count": table.rows(),
+    }
+    _materialised(told, [model.name], hour, metadata, is_empty=is_empty)
+
+
+def _materialised(told: Told, key: Sequence[str], hour: datetime, metadata: dict[str, Any], *, is_empty: bool) -> None:
     asset = dg.AssetKey(key)
-    if asset in context.selected_asset_keys:
-        context.log_event(dg.AssetMaterialization(asset, partition=partition_of(hour), metadata=metadata))
+    if asset not in told.context.selected_asset_keys:
+        return
+    if is_empty:
+        metadata = {"no data": True, **metadata}
+    event = dg.AssetMaterialization(
+        asset, partition=partition_of(hour), metadata=metadata, description=NO_DATA if is_empty else None
+    )
+    told.context.log_event(event)
 
 
 def _table_metadata(table: Table) -> dict[str, Any]:
@@ -118,4 +149,14 @@ def _hour_metadata(total: HourOfStream) -> dict[str, Any]:
         "offsets": total.offsets,
         "offset gaps": total.gaps,
         **{f"rows {outcome}": count for outcome, count in total.outcomes.items()},
+        **{f"rows too late for {model}": count for model, count in total.too_late.items() if count},
     }
+
+
+def _change_metadata(change: Change) -> dict[str, Any]:
+    told: dict[str, Any] = {"batches judged again": change.batches, "batches changed": change.changed}
+    if change.changed:
+        moved = outcomes_moved(change)
+        told |= {"rows added": change.added, "rows removed": change.removed}
+        told |= {f"{outcome}: before → after": f"{was:,} → {now:,}" for outcome, (was, now) in moved.items()}
+    return told

@@ -11,14 +11,15 @@ from dagster import DagsterInstance, RunsFilter
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
-from analytics_platform.definitions.assets import LEASE_TAG, WHY_TAG
 from analytics_platform.definitions.hours import HOUR_FORMAT, partition_of
+from analytics_platform.definitions.intent import LEASE_TAG, QUEUE_TAG, WHAT_TAG, WHY_TAG, Intent, intent_of
 from analytics_platform.definitions.lease_request import ALARM_AFTER, Advice, LeaseRun, Situation, advise
 from analytics_platform.definitions.resources import KeptParts
 from analytics_platform.errors import PlatformError
-from analytics_platform.ledger.postgres import alarms, dirty, planning
+from analytics_platform.ledger.postgres import alarms, planning, rework
 from analytics_platform.ledger.postgres.lease import connected_runs, is_locked
 from analytics_platform.pipeline import has_unplanned, plan_all
+from analytics_platform.pipeline.models import is_due
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Pipeline
 
@@ -30,6 +31,8 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+STARTED = dg.DagsterRunStatus.STARTED
+LEASE_DOES = "lease: reads what is new, recomputes what is due, judges again what is ordered"
 MOST_FAILED = 10  # the longest wait is reached before
 
 
@@ -65,10 +68,10 @@ class Planner:
         name = parts.pipeline.name
         locked = is_locked(parts.ledger, name)
         if locked:
-            has_work = has_unplanned(parts) or _has_open(parts)  # who holds the lock plans
+            has_work = _has_work(parts) or has_unplanned(parts)  # who holds the lock plans
         else:
             plan_all(parts)
-            has_work = _has_open(parts)
+            has_work = _has_work(parts)
         failed = failed_in_a_row(instance, name) if has_work else []
         if len(failed) >= ALARM_AFTER:
             self._alarm(parts, instance, failed, now)
@@ -98,7 +101,10 @@ class Planner:
 
     def _runs(self, parts: Parts, instance: DagsterInstance, now: datetime) -> list[LeaseRun]:
         name = parts.pipeline.name
-        records = instance.get_run_records(RunsFilter(tags={LEASE_TAG: name}, statuses=UNFINISHED), limit=20)
+        records = [
+            *_leases(instance.get_run_records(RunsFilter(tags={LEASE_TAG: name}, statuses=UNFINISHED), limit=20)),
+            *instance.get_run_records(RunsFilter(tags={QUEUE_TAG: name}, statuses=[STARTED]), limit=20),
+        ]
         before, connected = self._gone_since.get(name, {}), connected_runs(parts.ledger)
         ids = {record.dagster_run.run_id for record in records} - connected
         self._gone_since[name] = {run_id: before.get(run_id, now) for run_id in ids}
@@ -134,8 +140,14 @@ def failed_in_a_row(instance: DagsterInstance, pipeline: str) -> list[dg.RunReco
 
 def _latest(
     instance: DagsterInstance, pipeline: str, statuses: Sequence[dg.DagsterRunStatus], limit: int
-) -> Sequence[dg.RunRecord]:
-    return instance.get_run_records(RunsFilter(tags={LEASE_TAG: pipeline}, statuses=list(statuses)), limit=limit)
+) -> list[dg.RunRecord]:
+    filters = RunsFilter(tags={LEASE_TAG: pipeline}, statuses=list(statuses))
+    return _leases(instance.get_run_records(filters, limit=limit))
+
+
+def _leases(records: Sequence[dg.RunRecord]) -> list[dg.RunRecord]:
+    """Without repetitions: Dagster copies a lease's tags to them."""
+    return [record for record in records if intent_of(record.dagster_run.tags) is Intent.LEASE]
 
 
 def _ended_at(record: dg.RunRecord) -> datetime:
@@ -159,9 +171,10 @@ def _in_words(error: Exception, pipeline: Pipeline) -> str:
     )
 
 
-def _has_open(parts: Parts) -> bool:
+def _has_work(parts: Parts) -> bool:
+    """Whether a lease would find something to do without reading anything new."""
     open_batches = planning.open_batches(parts.ledger, parts.pipeline.stream_names)
-    return bool(open_batches) or dirty.is_any(parts.ledger, parts.pipeline.model_names)
+    return bool(open_batches) or rework.is_open(parts.ledger, parts.pipeline.name) or is_due(parts)
 
 
 def _lease_run(record: dg.RunRecord, gone_since: Mapping[str, datetime]) -> LeaseRun:
@@ -169,6 +182,7 @@ def _lease_run(record: dg.RunRecord, gone_since: Mapping[str, datetime]) -> Leas
     return LeaseRun(
         run_id=run.run_id,
         is_started=run.status is dg.DagsterRunStatus.STARTED,
+        is_lease=intent_of(run.tags) is Intent.LEASE,
         requested_at=_utc(record.create_timestamp),
         started_at=datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None,
         gone_since=gone_since.get(run.run_id),
@@ -190,4 +204,5 @@ def _give_up(instance: DagsterInstance, run_id: str, reason: str) -> None:
 
 def _request(pipeline: Pipeline, why: str) -> dg.RunRequest:
     hour = partition_of(datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
-    return dg.RunRequest(job_name=pipeline.name, partition_key=hour, tags={LEASE_TAG: pipeline.name, WHY_TAG: why})
+    tags = {LEASE_TAG: pipeline.name, WHY_TAG: why, WHAT_TAG: LEASE_DOES}
+    return dg.RunRequest(job_name=pipeline.name, partition_key=hour, tags=tags)

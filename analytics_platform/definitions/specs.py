@@ -11,10 +11,11 @@ import dagster as dg
 
 from analytics_platform import products
 from analytics_platform.definitions.columns import stream_columns
+from analytics_platform.definitions.coordinator import PIPELINE_TAG
 from analytics_platform.definitions.hours import HOUR_FORMAT
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.lake.shapes import Layer
-from analytics_platform.product import EventTime, Identity, Model, Stream
+from analytics_platform.product import EventTime, Identity, Model, Pipeline, Stream
 
 LAYER_TEXT = {
     Layer.BRONZE: "Every record of the topic as it was read, with its coordinates; what every backfill starts from.",
@@ -78,7 +79,7 @@ def stream_specs(
             group_name=group_of(stream.name),
             owners=[stream.owner],
             kinds={"deltalake", layer.value} if layer is not Layer.EXCEPTIONS else {"deltalake"},
-            tags={"layer": layer.value},
+            tags={"layer": layer.value, PIPELINE_TAG: stream.pipeline},
             metadata={
                 **({"dagster/column_schema": columns[layer]} if columns else {}),
                 **_sources(stream.name),
@@ -90,16 +91,17 @@ def stream_specs(
     ]
 
 
-def model_spec(model: Model, partitions: dg.PartitionsDefinition) -> dg.AssetSpec:
-    """A model's table."""
+def model_spec(model: Model, pipeline: Pipeline, partitions: dg.PartitionsDefinition) -> dg.AssetSpec:
+    """A model's table, downstream of the silver of streams and of other models."""
+    streams = pipeline.stream_names
     return dg.AssetSpec(
         [model.name],
-        deps=[table_key(name, Layer.SILVER) for name in model.inputs],
+        deps=[table_key(name, Layer.SILVER) if name in streams else dg.AssetKey([name]) for name in model.inputs],
         description=f"{model.description}\n\n```sql\n{model.sql.strip()}\n```",
         group_name=group_of(model.pipeline),
         owners=[model.owner],
         kinds={"deltalake", "gold", "sql"},
-        tags={"layer": "gold"},
+        tags={"layer": "gold", PIPELINE_TAG: model.pipeline},
         metadata=_sources(model.name),
         partitions_def=partitions,
         skippable=True,
@@ -107,11 +109,18 @@ def model_spec(model: Model, partitions: dg.PartitionsDefinition) -> dg.AssetSpe
 
 
 def check_specs(stream: Stream, partitions: dg.PartitionsDefinition) -> list[dg.AssetCheckSpec]:
-    """What is checked of every batch of a stream."""
-    silver = table_key(stream.name, Layer.SILVER)
+    """What is checked of every batch of a stream: by us, and as its owner declared."""
+    ours = [(name, text, {}) for name, text in CHECKS.items()]
+    declared = [(c.name, c.description, {"holds": c.holds, "severity": c.severity.value}) for c in stream.checks]
     return [
-        dg.AssetCheckSpec(name, asset=silver, description=text, partitions_def=partitions)
-        for name, text in CHECKS.items()
+        dg.AssetCheckSpec(
+            name,
+            asset=table_key(stream.name, Layer.SILVER),
+            description=text,
+            partitions_def=partitions,
+            metadata=metadata,
+        )
+        for name, text, metadata in ours + declared
     ]
 
 

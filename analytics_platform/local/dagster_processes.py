@@ -19,7 +19,7 @@ from analytics_platform.local.process import Part
 from analytics_platform.settings import ROOT
 
 SCHEMA_NOTE = "schema-of-version"
-MODULE = "analytics_platform.definitions"
+MODULE = "analytics_platform.definitions.location"
 HEARTBEAT_STALE = timedelta(seconds=90)  # the daemon writes one every 30 s
 FAILURES = """
 select count(*), to_timestamp(max(end_time)) from runs

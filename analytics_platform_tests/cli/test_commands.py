@@ -115,7 +115,7 @@ def test_init_makes_a_project_without_the_auction_house(tmp_path):
     assert (project / "Makefile").exists()
     assert not (project / "analytics_platform/local/auction_house").exists()
     program = (
-        "from analytics_platform.definitions import defs; from analytics_platform.products import catalog;"
+        "from analytics_platform.definitions.location import defs; from analytics_platform.products import catalog;"
         "assert not catalog().streams; print(len(defs().get_repository_def().get_all_jobs()))"
     )
     loaded = subprocess.run(

@@ -1,18 +1,23 @@
 """What Dagster is given: every table as an asset, loadable by a code server, whatever is declared."""
 
+import re
 import subprocess
 import sys
+import time
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
+import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster_shared.serdes import serialize_value
 
 from analytics_platform.catalog import catalog_of
-from analytics_platform.definitions import build, readable_schemas
+from analytics_platform.definitions.location import build, readable_schemas
 from analytics_platform.definitions.specs import group_of
 from analytics_platform.pipeline.parts import pipeline_shapes
-from analytics_platform.product import EARLIEST
+from analytics_platform.product import EARLIEST, BatchCheck
 from analytics_platform.products import catalog
 from analytics_platform.settings import ROOT
 from analytics_platform_tests.pipeline.orders import ORDERS, REVENUE, SCHEMAS
@@ -94,3 +99,43 @@ def test_nothing_declared_is_a_valid_platform():
 def test_the_command_line_does_not_import_dagster():
     code = "import sys, analytics_platform.cli; print([m for m in ('dagster', 'pandas', 'duckdb') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_a_model_over_a_model_is_downstream_of_it():
+    days = replace(
+        REVENUE, name="days", sql="select minute from revenue", inputs=("revenue",), touches={"revenue": "minute"}
+    )
+    graph = build(catalog_of([ORDERS, REVENUE, days])).get_repository_def().asset_graph
+    assert graph.get(dg.AssetKey("days")).parent_keys == {dg.AssetKey("revenue")}
+
+
+def test_declared_checks_are_shown_with_what_they_do():
+    check = BatchCheck(name="usual_amount", holds="avg(amount) < 100", description="Amounts are as usual.")
+    specs = build(catalog_of([replace(ORDERS, checks=(check,)), REVENUE])).get_repository_def().asset_graph
+    found = {key.name: specs.get_check_spec(key) for key in specs.asset_check_keys}
+    assert found.keys() == {"reconciled", "unique_id", "freshness", "usual_amount"}
+    assert found["usual_amount"].description == "Amounts are as usual."
+    assert found["usual_amount"].metadata == {"holds": "avg(amount) < 100", "severity": "error"}
+
+
+@pytest.mark.parametrize(("streams", "pipelines", "seconds"), [(3, 1, 5), (60, 1, 10), (60, 20, 10)])
+def test_a_graph_of_many_streams_loads_and_stays_readable(streams, pipelines, seconds):
+    declared = generated(streams, pipelines)
+    began = time.process_time()
+    repository = build(declared).get_repository_def()
+    assert serialize_value(RepositorySnap.from_def(repository))
+    assert time.process_time() - began < seconds
+    groups = Counter(node.group_name for node in repository.asset_graph.asset_nodes)
+    assert len(groups) == streams + pipelines, "a stream's tables are one group, a pipeline's models another"
+    assert all(re.fullmatch(r"\w+", group) for group in groups)
+    assert {count for group, count in groups.items() if group.startswith("stream")} == {4}
+
+
+def generated(streams, pipelines):
+    """Streams with a model each, spread over the pipelines."""
+    declared = []
+    for number in range(streams):
+        name, pipeline = f"stream-{number}.v1", f"pipeline_{number % pipelines}"
+        declared.append(replace(ORDERS, name=name, topic=f"topic-{number}", pipeline=pipeline))
+        declared.append(replace(REVENUE, name=f"revenue_{number}", pipeline=pipeline, inputs=(name,)))
+    return catalog_of(declared)

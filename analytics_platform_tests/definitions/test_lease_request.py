@@ -15,7 +15,7 @@ def ago(seconds):
     return NOW - timedelta(seconds=seconds)
 
 
-def run(requested, started=None, run_id="r1", gone_for=None, hour_ends_in=None):
+def run(requested, started=None, run_id="r1", gone_for=None, hour_ends_in=None, is_lease=True):
     return LeaseRun(
         run_id=run_id,
         is_started=started is not None,
@@ -23,6 +23,7 @@ def run(requested, started=None, run_id="r1", gone_for=None, hour_ends_in=None):
         started_at=ago(started) if started is not None else None,
         gone_since=ago(gone_for) if gone_for is not None else None,
         hour_ends_at=ago(-hour_ends_in) if hour_ends_in is not None else None,
+        is_lease=is_lease,
     )
 
 
@@ -78,6 +79,14 @@ def test_a_lost_run_is_given_up_though_its_successor_holds_the_lock():
         run(requested=90, started=85, gone_for=11), run(requested=30, started=25, run_id="r2"), is_locked=True
     )
     assert [*found.lost] == ["r1"] and found.request is None
+
+
+def test_a_waiting_backfill_does_no_leases_work():
+    assert advice(run(requested=40, started=35, is_lease=False)).request == "there is work and nobody at it"
+
+
+def test_a_backfill_whose_worker_is_gone_is_given_up_too():
+    assert [*advice(run(requested=40, started=35, gone_for=11, is_lease=False)).lost] == ["r1"]
 
 
 def test_a_run_that_has_just_started_is_not_given_up_though_it_was_not_connected_before():

@@ -10,7 +10,7 @@ import pytest
 from dagster._core.storage.dagster_run import DagsterRun
 from deltalake.exceptions import DeltaError
 
-from analytics_platform.definitions.assets import LEASE_TAG
+from analytics_platform.definitions.intent import LEASE_TAG
 from analytics_platform.definitions.resources import KeptParts
 from analytics_platform.definitions.sensors import Planner, failed_in_a_row
 from analytics_platform_tests.pipeline.orders import SHOP, kafka_with, opened, order

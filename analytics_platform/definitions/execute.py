@@ -1,0 +1,71 @@
+"""The body of every run: what it does by what it is, and what it tells Dagster of the hours it touched."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+
+from analytics_platform.definitions import report
+from analytics_platform.definitions.hours import HOUR_FORMAT, partition_of
+from analytics_platform.definitions.intent import BATCHES_TAG, Intent, in_short, intent_of
+from analytics_platform.definitions.report import Told
+from analytics_platform.definitions.rework import judge_again
+from analytics_platform.facts import Failpoint
+from analytics_platform.ledger.postgres import unreported
+from analytics_platform.pipeline import run_lease
+from analytics_platform.pipeline.cycle import CycleReport
+from analytics_platform.pipeline.parts import Parts
+
+
+def execute(context: dg.AssetExecutionContext, parts: Parts) -> Iterator[dg.AssetCheckResult]:
+    """The planner's runs are leases; all others have batches judged again, and wait for it.
+
+    What an hour holds is told by log events, since one run may speak for several hours. Only the checks of a run's own
+    hour are yielded, since Dagster misses them otherwise; a backfill has a range for that, and its results no hour.
+    """
+    asked = [datetime.strptime(key, HOUR_FORMAT).replace(tzinfo=UTC) for key in context.partition_keys]
+    told = Told(context=context, parts=parts)
+    if intent_of(context.run.tags) is Intent.LEASE:
+        hours = set(asked) | _lease(told, asked[-1])
+    else:
+        told, hours = _rework(told, asked)
+    report.report_tables(told, sorted(hours))
+    own = {hour for hour in asked if context.run.tags.get(PARTITION_NAME_TAG) == partition_of(hour)}
+    report.report_checks(told, sorted(hours - own))
+    for hour in own:
+        yield from report.check_results(told, hour)
+
+
+def _lease(told: Told, hour: datetime) -> set[datetime]:
+    """A lease; returns the hours it published batches of, and those of the writer before.
+
+    That one may have been killed after it published and before it reported: a few events more when an hour begins are
+    cheaper than to find out.
+    """
+    parts, context = told.parts, told.context
+    empty = unreported.hours_without_data(parts.ledger, parts.pipeline.stream_names, hour)
+    reported: set[datetime] = set()
+
+    def report_first(cycle: CycleReport) -> None:
+        """Show an hour as soon as its first batch is published; the rest at the end of the run."""
+        new = sorted({manifest.hour for manifest in cycle.manifests} - reported)
+        if new:
+            reported.update(new)
+            report.report_tables(told, new)
+            report.report_checks(told, new)
+            parts.reached(Failpoint.AFTER_EVENT)
+
+    done = run_lease(parts, context.run_id, hour, report_first)
+    context.log.info(f"{len(done.manifests)} batches in {done.cycles} cycles, {done.seconds:.1f} s, epoch {done.epoch}")
+    batches = [(manifest.batch.stream, manifest.batch.number) for manifest in done.manifests]
+    context.instance.add_run_tags(context.run_id, {BATCHES_TAG: in_short(sorted(set(batches)))})
+    before = unreported.hours_of_epoch(parts.ledger, parts.pipeline.stream_names, done.epoch - 1)
+    return {manifest.hour for manifest in done.manifests} | set(before) | set(empty)
+
+
+def _rework(told: Told, asked: list[datetime]) -> tuple[Told, set[datetime]]:
+    """A repetition or a backfill: what it changed is told with the hours."""
+    done = judge_again(told.context, told.parts, asked)
+    return replace(told, changes=done.changes), set(asked) | done.hours

@@ -1,0 +1,59 @@
+"""What a code server loads: assets, checks, jobs and the planner, built from what is declared."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import dagster as dg
+
+from analytics_platform.definitions.assets import jobs, pipeline_assets, topic_assets
+from analytics_platform.definitions.resources import PlatformResource
+from analytics_platform.definitions.sensors import planner_sensor
+from analytics_platform.definitions.specs import hourly
+from analytics_platform.errors import DeclarationError
+from analytics_platform.facts import StreamSchemas
+from analytics_platform.product import EARLIEST, Catalog
+from analytics_platform.products import catalog
+from analytics_platform.registry.drafts import without_drafts
+from analytics_platform.registry.store import read_schemas
+from analytics_platform.settings import read_settings
+
+log = logging.getLogger(__name__)
+
+
+def build(
+    declared: Catalog, since: datetime = EARLIEST, schemas: Mapping[str, StreamSchemas] | None = None
+) -> dg.Definitions:
+    """Everything that Dagster loads: hours from `since` on, and columns of the streams whose schemas are given."""
+    pipelines = list(declared.pipelines.values())
+    hours = {pipeline.name: hourly(max(pipeline.since, since)) for pipeline in pipelines}
+    topics = [topic_assets(pipeline) for pipeline in pipelines]
+    tables = [pipeline_assets(pipeline, hours[pipeline.name], schemas or {}) for pipeline in pipelines]
+    leases = jobs(pipelines, hours)
+    return dg.Definitions(
+        assets=[*topics, *tables],
+        jobs=leases,
+        sensors=[planner_sensor(pipelines, leases)] if pipelines else [],
+        resources={"platform": PlatformResource()},
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What is declared, under the settings of this process: equal in every process of an instance."""
+    settings = read_settings()
+    declared = without_drafts(catalog(), settings.schema_dir)
+    return build(declared, settings.since, readable_schemas(settings.schema_dir, declared.streams))
+
+
+def readable_schemas(schema_dir: Path, streams: Iterable[str]) -> dict[str, StreamSchemas]:
+    """The schemas of those streams; one that cannot be read is logged, and costs no other stream its assets."""
+    found = {}
+    for stream in streams:
+        try:
+            found[stream] = read_schemas(schema_dir, stream)
+        except DeclarationError as error:
+            log.warning("schemas.unreadable", extra={"stream": stream, "reason": str(error)})
+    return found

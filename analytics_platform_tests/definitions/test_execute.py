@@ -1,0 +1,204 @@
+"""Runs as Dagster executes them, on a real ledger and real tables: leases, backfills, repetitions.
+
+Waiting is where leases work: here it is the `pause` of a run that does what a lease would, or what a person does.
+"""
+
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from dagster import DagsterExecutionInterruptedError
+from psycopg.types.json import Jsonb
+
+from analytics_platform.definitions.assets import pipeline_assets
+from analytics_platform.definitions.hours import partition_of
+from analytics_platform.definitions.intent import BATCHES_TAG, LEASE_TAG, ORDER_TAG, WHAT_TAG, WHY_TAG
+from analytics_platform.definitions.resources import PlatformResource
+from analytics_platform.definitions.specs import hourly
+from analytics_platform.ledger.postgres import rework
+from analytics_platform.ledger.rework import Kind, OrderState
+from analytics_platform_tests.pipeline.orders import SCHEMAS, SHOP, kafka_with, opened, order
+
+NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+HOUR, EMPTY = partition_of(NOW), partition_of(NOW - timedelta(hours=1))
+NATIVE = {
+    "dagster/backfill": "abc",
+    "dagster/asset_partition_range_start": EMPTY,
+    "dagster/asset_partition_range_end": HOUR,
+}
+NOTE = {"added": 0, "removed": 1, "before": {"published": 1}, "after": {"quarantined": 1}, "rows": 2, "changed": True}
+
+
+@pytest.fixture
+def parts(ledger_dsn, tmp_path):
+    with opened(ledger_dsn, tmp_path, kafka_with([[order(1), order(2, amount=-1)], []])) as found:
+        yield replace(found, pause=lambda _: finish(found))
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as found:
+        yield found
+
+
+def finish(parts, state="done", error=None):
+    """What a lease does to every open order, as far as the ledger tells of it."""
+    parts.ledger.execute("update rework_batch set done_at = now(), changed = true, note = %s", [Jsonb(NOTE)])
+    parts.ledger.execute("update rework set state = %s, error = %s where state = 'open'", [state, error])
+
+
+def run(instance, parts, tags, selection=None):
+    """A run with those tags, to its end."""
+
+    class Prepared(PlatformResource):
+        @contextmanager
+        def parts(self, pipeline, application):
+            yield parts
+
+    return dg.materialize(
+        [pipeline_assets(SHOP, hourly(NOW - timedelta(hours=4)), SCHEMAS)],
+        instance=instance,
+        resources={"platform": Prepared()},
+        tags=tags,
+        partition_key=None if "dagster/backfill" in tags else HOUR,
+        selection=selection,
+        raise_on_error=False,
+    )
+
+
+def lease(instance, parts):
+    return run(instance, parts, {LEASE_TAG: "shop"})
+
+
+def again(instance, before):
+    """The tags with which Dagster re-executes that run."""
+    copied = {k: v for k, v in instance.get_run_by_id(before.run_id).tags.items() if k != "dagster/backfill"}
+    return copied | {"dagster/parent_run_id": before.run_id, "dagster/root_run_id": before.run_id}
+
+
+def tags_of(instance, done):
+    return instance.get_run_by_id(done.run_id).tags
+
+
+def order_of(instance, parts, done):
+    return rework.progress(parts.ledger, tags_of(instance, done)[ORDER_TAG])
+
+
+def materialised(done):
+    """By asset and hour, the metadata told last."""
+    found = {}
+    for event in done.all_events:
+        if event.is_step_materialization:
+            told = event.step_materialization_data.materialization
+            found[told.asset_key.to_user_string(), told.partition] = {k: v.value for k, v in told.metadata.items()}
+    return found
+
+
+def error_of(done):
+    (failure,) = [event for event in done.all_events if event.event_type_value == "STEP_FAILURE"]
+    return str(failure.step_failure_data.error_display_string)
+
+
+def test_a_lease_says_which_batches_it_worked_on(instance, parts):
+    done = lease(instance, parts)
+    assert done.success and tags_of(instance, done)[BATCHES_TAG] == "orders/1"
+    assert materialised(done)["orders/silver", HOUR]["dagster/partition_row_count"] == 1
+
+
+def test_a_model_tells_where_its_columns_come_from(instance, parts):
+    lineage = materialised(lease(instance, parts))["revenue", HOUR]["dagster/column_lineage"]
+    (source,) = lineage.deps_by_column["revenue"]
+    assert (source.asset_key.to_user_string(), source.column_name) == ("orders/silver", "amount")
+
+
+def test_a_backfill_waits_for_its_order_and_tells_what_changed(instance, parts):
+    lease(instance, parts)
+    done = run(instance, parts, NATIVE)
+    assert done.success
+    seen = order_of(instance, parts, done)
+    assert (seen.id, seen.kind, seen.batches) == (f"abc/shop/{EMPTY}..{HOUR}", Kind.BACKFILL, 1)
+    told = materialised(done)["orders/silver", HOUR]
+    assert (told["batches judged again"], told["batches changed"], told["rows removed"]) == (1, 1, 1)
+    assert told["published: before → after"] == "1 → 0" and told["quarantined: before → after"] == "0 → 1"
+
+
+def test_hours_without_data_are_marked_as_such(instance, parts):
+    lease(instance, parts)
+    told = materialised(run(instance, parts, NATIVE))
+    assert told["orders/silver", EMPTY]["no data"] and told["revenue", EMPTY]["no data"]
+    assert "no data" not in told["orders/silver", HOUR]
+
+
+def test_a_backfill_says_why_it_is_there_and_what_it_does(instance, parts):
+    lease(instance, parts)
+    tags = tags_of(instance, run(instance, parts, NATIVE))
+    assert tags[WHY_TAG] == f"backfill abc of {EMPTY}..{HOUR}"
+    assert tags[WHAT_TAG] == "backfill: 1 batches are judged again, with today's versions"
+
+
+def test_only_what_is_selected_is_told_of(instance, parts):
+    lease(instance, parts)
+    done = run(instance, parts, NATIVE, selection=[dg.AssetKey(["orders", "silver"])])
+    assert {asset for asset, _ in materialised(done)} == {"orders/silver"}
+
+
+def test_a_second_run_of_the_same_backfill_finds_the_first_ones_order(instance, parts):
+    lease(instance, parts)
+    first, second = run(instance, parts, NATIVE), run(instance, parts, NATIVE)
+    assert tags_of(instance, first)[ORDER_TAG] == tags_of(instance, second)[ORDER_TAG]
+    assert len(rework.recent(parts.ledger, 10)) == 1
+
+
+def test_a_failed_order_fails_its_run_with_its_error(instance, parts):
+    lease(instance, parts)
+    done = run(instance, replace(parts, pause=lambda _: finish(parts, "failed", "bronze lost orders/1")), NATIVE)
+    assert not done.success and "bronze lost orders/1" in error_of(done)
+
+
+def test_a_cancelled_order_fails_its_run_and_names_the_way_on(instance, parts):
+    lease(instance, parts)
+    done = run(instance, replace(parts, pause=lambda _: finish(parts, "cancelled")), NATIVE)
+    assert not done.success and "ap backfill resume" in error_of(done)
+
+
+@pytest.mark.parametrize("interrupt", [DagsterExecutionInterruptedError, KeyboardInterrupt])
+def test_who_ends_the_run_cancels_its_order(instance, parts, interrupt):
+    def end(_):
+        raise interrupt
+
+    lease(instance, parts)
+    assert not run(instance, replace(parts, pause=end), NATIVE).success
+    (seen,) = rework.recent(parts.ledger, 10)
+    assert seen.state is OrderState.CANCELLED
+
+
+def test_a_repeated_lease_repeats_its_batches_and_takes_no_lease(instance, parts):
+    first = lease(instance, parts)
+    epoch = parts.ledger.execute("select epoch from pipeline").fetchone()
+    done = run(instance, parts, again(instance, first))
+    seen = order_of(instance, parts, done)
+    assert done.success and (seen.kind, seen.batches) == (Kind.REEXECUTE, 1)
+    assert parts.ledger.execute("select epoch from pipeline").fetchone() == epoch
+    assert tags_of(instance, done)[WHY_TAG] == f"run {first.run_id} was re-executed"
+
+
+def test_a_repeated_backfill_that_was_done_repeats_its_batches_with_their_pins(instance, parts):
+    lease(instance, parts)
+    first = run(instance, parts, NATIVE)
+    seen = order_of(instance, parts, run(instance, parts, again(instance, first) | NATIVE))
+    assert (seen.kind, seen.batches) == (Kind.REEXECUTE, 1)
+
+
+def test_a_repeated_backfill_that_had_failed_goes_on_with_its_order(instance, parts):
+    lease(instance, parts)
+    failed = run(instance, replace(parts, pause=lambda _: finish(parts, "failed", "no disk")), NATIVE)
+    done = run(instance, parts, again(instance, failed) | NATIVE)
+    assert done.success
+    assert tags_of(instance, done)[ORDER_TAG] == tags_of(instance, failed)[ORDER_TAG]
+
+
+def test_a_backfill_of_hours_without_data_ends_at_once(instance, parts):
+    done = run(instance, parts, NATIVE)
+    assert done.success and order_of(instance, parts, done).batches == 0
