@@ -86,19 +86,30 @@ def prove(report: Report) -> None:
         for noun in NOUNS:
             report.claim(f"{noun}: {found.get(noun, 'missing')}", found.get(noun) == "passed")
         report.claim("no case but those of the list", found.keys() == set(NOUNS))
-        for number, fault in enumerate(FAULTS):
-            _plant(report, fault, Path(folder) / f"planted{number}")
+        copy = _copy(report, Path(folder) / "copy")
+        for fault in FAULTS:
+            _plant(report, fault, copy)
 
 
-def _plant(report: Report, fault: Fault, folder: Path) -> None:
-    report.step(f"planted: {fault.name}")
+def _copy(report: Report, folder: Path) -> Path:
+    """The code, to be broken; as long as it is not, the cases that are to turn red pass in it."""
+    report.step("a copy of the code, not broken yet")
     ignored = shutil.ignore_patterns(".venv", ".state", ".git", "__pycache__", "build")
     shutil.copytree(ROOT, folder, ignore=ignored)
-    path = folder / "analytics_platform" / fault.file
+    nouns = [fault.noticed_by for fault in FAULTS]
+    found = _run(folder, folder / "control.xml", nouns)
+    report.claim("the same cases pass in the copy before it is broken", found == dict.fromkeys(nouns, "passed"))
+    return folder
+
+
+def _plant(report: Report, fault: Fault, copy: Path) -> None:
+    report.step(f"planted: {fault.name}")
+    path = copy / "analytics_platform" / fault.file
     text = path.read_text()
     report.claim(f"the line to break is there once: {fault.file}", text.count(fault.right) == 1)
     path.write_text(text.replace(fault.right, fault.wrong))
-    found = _run(folder, folder / "planted.xml", (fault.noticed_by,))
+    found = _run(copy, copy / "planted.xml", (fault.noticed_by,))
+    path.write_text(text)
     report.claim(f"{fault.noticed_by} turns red when {fault.name}", found == {fault.noticed_by: "failed"})
 
 
