@@ -75,18 +75,8 @@ def start(
         _say_estimate(ahead, as_json=as_json)
         sys.exit(0 if ahead.is_possible else 1)
     _require_source(ahead)
-    order = Order(
-        pipeline=pipeline.name,
-        kind=Kind.BACKFILL,
-        requested_by=by,
-        reason=reason,
-        requested_at=datetime.now(UTC),
-        hours=tuple(hours),
-        streams=ahead.streams,
-        assets=() if name in pipeline.stream_names else ahead.assets,
-    )
     with connect(read_settings().ledger_dsn, application="ap backfill") as ledger:
-        given = rework.give(ledger, order)
+        given = rework.give(ledger, _order(ahead, name, by, reason))
         click.echo(f"ordered as {given}: {ahead.batches:,} batches, {ahead.rows:,} rows", err=True)
         ended = _found(ledger, given) if no_wait else _watch(ledger, given)
         _say_order(ledger, ended, as_json=as_json)
@@ -153,6 +143,19 @@ def _pipeline_of(name: str) -> Pipeline:
             return pipeline
     known = ", ".join([*sorted(declared.streams), *sorted(declared.models)]) or "nothing"
     raise DeclarationError(name, "is neither a stream nor a model", f"declared are: {known}")
+
+
+def _order(ahead: Estimate, name: str, by: str, reason: str) -> Order:
+    return Order(
+        pipeline=ahead.pipeline,
+        kind=Kind.BACKFILL,
+        requested_by=by,
+        reason=reason,
+        requested_at=datetime.now(UTC),
+        hours=ahead.hours,
+        streams=ahead.streams,
+        assets=() if name in ahead.streams else ahead.assets,  # of a stream everything: its tables, and what follows
+    )
 
 
 def _require_source(ahead: Estimate) -> None:

@@ -17,10 +17,10 @@ from pathlib import Path
 import click
 import dagster as dg
 
-from analytics_platform.definitions.location import readable_schemas
 from analytics_platform.definitions.assets import pipeline_assets
 from analytics_platform.definitions.hours import partition_of
 from analytics_platform.definitions.intent import LEASE_TAG
+from analytics_platform.definitions.location import readable_schemas
 from analytics_platform.definitions.resources import PlatformResource
 from analytics_platform.definitions.specs import hourly
 from analytics_platform.facts import Failpoint

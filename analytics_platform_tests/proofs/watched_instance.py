@@ -32,9 +32,12 @@ LAUNCH = """mutation($params: LaunchBackfillParams!) {launchPartitionBackfill(ba
 ASSETS = "{assetNodes {assetKey {path} isPartitioned}}"
 RUNS = """query($id: String!) {runsOrError(filter: {tags: [{key: "dagster/backfill", value: $id}]}) {
   ... on Runs {results {runId status jobName tags {key value}}}}}"""
-EVENTS = """query($run: ID!, $after: String) {runOrError(runId: $run) {... on Run {
-  eventConnection(afterCursor: $after) {cursor hasMore events {__typename ... on MessageEvent {message} ... on MaterializationEvent {partition
-  assetKey {path} metadataEntries {label ... on IntMetadataEntry {intValue} ... on TextMetadataEntry {text}}}}}}}}"""
+EVENTS = """
+query($run: ID!, $after: String) {runOrError(runId: $run) {... on Run {
+  eventConnection(afterCursor: $after) {cursor hasMore events {
+    __typename ... on MessageEvent {message} ... on MaterializationEvent {
+      partition assetKey {path} metadataEntries {
+        label ... on IntMetadataEntry {intValue} ... on TextMetadataEntry {text}}}}}}}}"""
 BATCHES = "select number from batch where stream = %s and hour = any(%s)"
 AGES = """
 select extract(epoch from m.published_at)::float8, b.number from batch b join manifest m using (stream, number)
