@@ -1,58 +1,40 @@
-"""`ap batch`: batches and what became of them."""
+"""`ap batch`: batches, what became of them, and what a person decides about them."""
 
 import json
-from typing import Any
 
 import click
 
+from analytics_platform.cli import batch_orders, batch_trace
+from analytics_platform.cli.batch_name import BatchName
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.errors import LedgerError
+from analytics_platform.facts import BatchState
 from analytics_platform.ledger.postgres.publication import as_text, manifest_of
+from analytics_platform.ledger.postgres.tracing import newest_batches
 from analytics_platform.postgres import connect
 from analytics_platform.settings import read_settings
 
-LIST = """
-select b.stream || '/' || b.number as batch, b.state, b.hour, b.planned_at,
-       (m.body ->> 'rows')::bigint as rows, m.body -> 'outcomes' as outcomes, m.published_at
-  from batch b
-  left join lateral (select body, published_at from manifest
-                      where (stream, number) = (b.stream, b.number) order by revision desc limit 1) m on true
- where %(stream)s::text is null or b.stream = %(stream)s
- order by b.planned_at desc, b.stream limit %(limit)s"""
-
-
-class BatchName(click.ParamType):
-    """A batch as people name it: bids/7."""
-
-    name = "stream/number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        """Stream and number."""
-        stream, _, number = str(value).partition("/")
-        if not stream or not number.isdigit():
-            self.fail(f"{value!r} names no batch; say bids/7", param, ctx)
-        return stream, int(number)
+COLUMNS = ["batch", "state", "hour", "planned_at", "rows", "outcomes", "revision", "published_at", "resolution"]
 
 
 @click.group()
 def command() -> None:
-    """Batches and what became of them."""
+    """Batches: what became of them, and what you decide about them."""
 
 
-@command.command("list", epilog="Example: ap batch list --stream bids --limit 5")
+@command.command("list", epilog="Example: ap batch list --stream bids --state held")
 @click.option("--stream", help="Only this stream's.")
+@click.option("--state", type=click.Choice([str(state) for state in BatchState]), help="Only those in this state.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, newest first.")
 @as_json
-def list_batches(stream: str | None, limit: int, as_json: bool) -> None:
+def list_batches(stream: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """The newest batches with their state and outcomes."""
     with connect(read_settings().ledger_dsn, application="ap batch") as ledger:
-        cursor = ledger.execute(LIST, {"stream": stream, "limit": limit})
-        names = [column.name for column in cursor.description or []]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        rows = newest_batches(ledger, stream, state, limit)
     if as_json:
         say_json(rows)
     else:
-        say_table([{**row, "outcomes": _counts(row["outcomes"])} for row in rows], names)
+        say_table([{**row, "outcomes": _counts(row["outcomes"])} for row in rows], COLUMNS)
 
 
 @command.command(epilog="Example: ap batch show bids/7 | jq .verdicts")
@@ -72,3 +54,7 @@ def show(batch: tuple[str, int], as_json: bool) -> None:
 
 def _counts(outcomes: dict[str, int] | None) -> str:
     return " ".join(f"{outcome}={count}" for outcome, count in (outcomes or {}).items() if count)
+
+
+for verb in (batch_trace.trace, batch_orders.rerun, batch_orders.release, batch_orders.discard):
+    command.add_command(verb)

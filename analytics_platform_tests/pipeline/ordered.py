@@ -60,7 +60,9 @@ def is_worked_off(parts):
     assert not orders.is_open(parts.ledger, parts.pipeline.name)
     found = content(parts)
     for stream in parts.pipeline.stream_names:
-        numbers = [r[0] for r in parts.ledger.execute("select number from batch where stream = %s", [stream]).fetchall()]
+        numbers = [
+            r[0] for r in parts.ledger.execute("select number from batch where stream = %s", [stream]).fetchall()
+        ]
         manifests = publication.manifests_of(parts.ledger, stream, numbers).values()
         for layer in ("bronze", "silver", "exceptions"):
             told = sum(m.hashes[layer] for m in manifests) & (2**64 - 1)

@@ -28,6 +28,9 @@ from analytics_platform_tests.pipeline.orders import (
 )
 
 SMALL_BATCHES = replace(SHOP, streams=(replace(ORDERS, batch_rows=12),))
+FORGET = (
+    "truncate pipeline, batch, batch_range, batch_run, frontier, manifest, publication, dirty, timer, watermark cascade"
+)
 BAD = [order(1, amount=5, minute=7), order(2, amount=-1), order(3, amount=-1)]
 
 
@@ -65,7 +68,9 @@ def test_when_the_first_copy_is_discarded_the_second_takes_its_place(ledger_dsn,
 def test_when_a_held_first_copy_is_released_the_published_one_becomes_its_duplicate(ledger_dsn, tmp_path):
     kafka = kafka_with([[], []])
     with opened(ledger_dsn, tmp_path, kafka, pipeline=CHECKED_SHOP) as parts:
-        one_by_one(parts, kafka, BAD, [order(1, amount=5, minute=7), order(4, minute=8)], [order(1, amount=6, minute=8)])
+        one_by_one(
+            parts, kafka, BAD, [order(1, amount=5, minute=7), order(4, minute=8)], [order(1, amount=6, minute=8)]
+        )
         assert revenue(parts) == {7: 5, 8: 1}
         release(parts, 1)
         found = outcomes(parts)
@@ -94,7 +99,7 @@ def test_released_is_as_if_it_had_never_been_held(ledger_dsn, tmp_path):
         one_by_one(parts, kafka, *batches)
         finish(parts)
         never = content(parts)
-        parts.ledger.execute("truncate pipeline, batch, batch_range, batch_run, frontier, manifest, publication, dirty, timer, watermark cascade")
+        parts.ledger.execute(FORGET)
     again = kafka_with([[], []])
     with opened(ledger_dsn, tmp_path / "held", again, pipeline=CHECKED_SHOP) as parts:
         one_by_one(parts, again, *batches)
@@ -148,7 +153,7 @@ def test_a_backfill_equals_a_run_that_had_the_rule_from_the_start(ledger_dsn, tm
         lease(parts)
         finish(parts)
         wanted = content(parts)
-        parts.ledger.execute("truncate pipeline, batch, batch_range, batch_run, frontier, manifest, publication, dirty, timer, watermark cascade")
+        parts.ledger.execute(FORGET)
     with opened(ledger_dsn, tmp_path / "later", kafka, pipeline=SMALL_BATCHES) as parts:
         lease(parts)
     with opened(ledger_dsn, tmp_path / "later", kafka, pipeline=pipeline) as parts:

@@ -1,0 +1,126 @@
+"""`ap batch rerun|release|discard`: what a person decides about batches; the lease carries it out."""
+
+import getpass
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import psycopg
+
+from analytics_platform.cli.batch_name import BatchName
+from analytics_platform.cli.output import as_json, say_json
+from analytics_platform.errors import DeclarationError
+from analytics_platform.facts import BatchId
+from analytics_platform.ledger.postgres import rework
+from analytics_platform.ledger.postgres.tracing import lease_since
+from analytics_platform.ledger.rework import Kind, Order, OrderState, Progress
+from analytics_platform.local.waiting import pause
+from analytics_platform.postgres import connect
+from analytics_platform.products import catalog
+from analytics_platform.settings import read_settings
+
+LOOK_SECONDS = 0.5
+PATIENCE_LOOKS = 20  # without a lease, then say what is needed
+
+
+def decision(verb: Callable[..., None]) -> Callable[..., None]:
+    """What all three ask for."""
+    for option in (
+        as_json,
+        click.option("--no-wait", is_flag=True, help="Give the order, and do not watch it."),
+        click.option("--by", default=getpass.getuser, show_default="you", help="Who says so."),
+        click.option("--reason", required=True, help="Why; everybody sees it."),
+        click.argument("batches", type=BatchName(), nargs=-1, required=True),
+    ):
+        verb = option(verb)
+    return verb
+
+
+@click.command(epilog="Example: ap batch rerun bids/7 bids/8 --reason 'the rule on prices was wrong'")
+@decision
+def rerun(batches: Sequence[tuple[str, int]], reason: str, by: str, no_wait: bool, as_json: bool) -> None:
+    """Judge batches again with today's schema and contract."""
+    _order(Kind.RERUN, batches, reason, by, watch=not no_wait, as_json=as_json)
+
+
+@click.command(epilog="Example: ap batch release bids/7 --reason 'a known spike: the sale began'")
+@decision
+def release(batches: Sequence[tuple[str, int]], reason: str, by: str, no_wait: bool, as_json: bool) -> None:
+    """Let held or discarded batches in: judged row by row with their own pins, whatever their checks say."""
+    _order(Kind.RELEASE, batches, reason, by, watch=not no_wait, as_json=as_json)
+
+
+@click.command(epilog="Example: ap batch discard bids/7 --reason 'a load test, not our users'")
+@decision
+def discard(batches: Sequence[tuple[str, int]], reason: str, by: str, no_wait: bool, as_json: bool) -> None:
+    """Take every row of held or published batches out of silver and the models; they stay in exceptions."""
+    _order(Kind.DISCARD, batches, reason, by, watch=not no_wait, as_json=as_json)
+
+
+def _order(kind: Kind, batches: Sequence[tuple[str, int]], reason: str, by: str, *, watch: bool, as_json: bool) -> None:
+    order = Order(
+        pipeline=_pipeline_of(batches),
+        kind=kind,
+        requested_by=by,
+        reason=reason,
+        requested_at=datetime.now(UTC),
+        batches=tuple(BatchId(stream=stream, number=number) for stream, number in batches),
+    )
+    with connect(read_settings().ledger_dsn, application="ap batch") as ledger:
+        order_id = rework.give(ledger, order)
+        click.echo(f"ordered as {order_id}", err=True)
+        seen = _watched(ledger, order_id) if watch else _seen(ledger, order_id)
+    _say(seen, as_json=as_json)
+    sys.exit(0 if seen.state in (OrderState.OPEN, OrderState.DONE) else 1)
+
+
+def _pipeline_of(batches: Sequence[tuple[str, int]]) -> str:
+    declared = catalog().streams
+    names = {declared[stream].pipeline for stream, _ in batches if stream in declared}
+    unknown = [stream for stream, _ in batches if stream not in declared]
+    if unknown:
+        raise DeclarationError(f"stream {unknown[0]}", "is not declared", "see `ap stream list`")
+    if len(names) > 1:
+        raise DeclarationError("the batches", f"are of pipelines {', '.join(sorted(names))}", "order one at a time")
+    return names.pop()
+
+
+def _watched(ledger: psycopg.Connection, order_id: str) -> Progress:
+    """Wait until it has ended; Ctrl-C stops watching, not the order."""
+    looks, told = 0, -1
+    while (seen := _seen(ledger, order_id)).state is OrderState.OPEN:
+        if seen.done != told:
+            click.echo(f"{seen.done} of {seen.batches} batches", err=True)
+            told = seen.done
+        idle = lease_since(ledger, seen.pipeline) is None
+        looks = looks + 1 if idle else 0
+        if looks == PATIENCE_LOOKS:
+            click.echo("no lease is running, it waits: `ap up` starts what is needed", err=True)
+        pause(LOOK_SECONDS)
+    return seen
+
+
+def _seen(ledger: psycopg.Connection, order_id: str) -> Progress:
+    found = rework.progress(ledger, order_id)
+    assert found is not None, "it was given a moment ago, and orders are never deleted"
+    return found
+
+
+def _say(seen: Progress, *, as_json: bool) -> None:
+    if as_json:
+        say_json(asdict(seen))
+        return
+    click.echo(f"{seen.kind} {seen.id} is {seen.state}: {seen.done} of {seen.batches} batches, {seen.changed} changed")
+    if seen.changed:
+        click.echo(f"silver: {_figure(seen, 'added')} rows added, {_figure(seen, 'removed')} removed")
+        click.echo(f"before: {_figure(seen, 'before')}\nafter:  {_figure(seen, 'after')}")
+    if seen.error:
+        click.echo(f"error: {seen.error}; then: ap backfill resume {seen.id}")
+
+
+def _figure(seen: Progress, name: str) -> Any:
+    value = seen.changes.get(name, 0)
+    return " ".join(f"{outcome}={count}" for outcome, count in value.items()) if isinstance(value, dict) else value
