@@ -30,7 +30,14 @@ def rework(parts, kind, *numbers, **more):
     """Order it and run a lease; returns how far it came."""
     order_id = give(parts, kind, *numbers, **more)
     lease(parts, f"rework {order_id}")
-    return orders.progress(parts.ledger, order_id)
+    return progress_of(parts, order_id)
+
+
+def progress_of(parts, order_id):
+    """How far an order is."""
+    found = orders.progress(parts.ledger, order_id)
+    assert found is not None
+    return found
 
 
 def release(parts, *numbers):
@@ -45,7 +52,9 @@ def discard(parts, *numbers):
 
 def manifest_of(parts, number):
     """The last manifest of a batch of orders."""
-    return publication.manifest_of(parts.ledger, "orders", number)
+    found = publication.manifest_of(parts.ledger, "orders", number)
+    assert found is not None
+    return found
 
 
 def states(parts):

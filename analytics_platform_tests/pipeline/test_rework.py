@@ -12,7 +12,16 @@ from analytics_platform.ledger.rework import Kind, OrderRefusedError, OrderState
 from analytics_platform.pipeline import plan_all
 from analytics_platform.product import Rule
 from analytics_platform_tests.pipeline.checked import CHECKED_SHOP
-from analytics_platform_tests.pipeline.ordered import discard, give, is_worked_off, manifest_of, release, rework, states
+from analytics_platform_tests.pipeline.ordered import (
+    discard,
+    give,
+    is_worked_off,
+    manifest_of,
+    progress_of,
+    release,
+    rework,
+    states,
+)
 from analytics_platform_tests.pipeline.orders import (
     ORDERS,
     SHOP,
@@ -226,7 +235,7 @@ def test_an_order_is_frozen_when_it_is_given(ledger_dsn, tmp_path):
         kafka.append(ORDERS.topic, 0, [order(2)])
         lease(parts, "second")
         again = give(parts, Kind.BACKFILL, id=order_id)
-        found = orders.progress(parts.ledger, order_id)
+        found = progress_of(parts, order_id)
     assert again == order_id and (found.batches, found.done, found.state) == (1, 1, OrderState.DONE)
 
 
@@ -236,16 +245,16 @@ def test_a_cancelled_order_stops_and_goes_on_when_it_is_resumed(ledger_dsn, tmp_
         order_id = give(parts, Kind.BACKFILL)
         assert orders.cancel(parts.ledger, order_id, parts.now()) and not orders.is_open(parts.ledger, "shop")
         lease(parts, "second")
-        assert orders.progress(parts.ledger, order_id).done == 0
+        assert progress_of(parts, order_id).done == 0
         assert orders.resume(parts.ledger, order_id)
         lease(parts, "third")
-        assert orders.progress(parts.ledger, order_id).state is OrderState.DONE
+        assert progress_of(parts, order_id).state is OrderState.DONE
 
 
 def test_an_order_over_hours_without_data_is_done(ledger_dsn, tmp_path):
     with opened(ledger_dsn, tmp_path, kafka_with([[], []])) as parts:
         order_id = give(parts, Kind.BACKFILL)
-        assert orders.progress(parts.ledger, order_id).state is OrderState.DONE
+        assert progress_of(parts, order_id).state is OrderState.DONE
 
 
 @pytest.mark.parametrize(
