@@ -41,7 +41,7 @@ def rebuild(pipeline: str | None, dry_run: bool, accept_loss: bool, as_json: boo
     if as_json:
         say_json({"rebuilt": not dry_run, "pipelines": done})
     elif not dry_run:
-        click.echo("the ledger is rebuilt; start the platform (`ap up`): runs go on where the last cycle ended")
+        click.echo("the ledger is rebuilt: runs go on where the last cycle ended, within five minutes (`ap status`)")
 
 
 def _require_kept(found: Survey, parts: Parts, accept_loss: bool) -> None:

@@ -118,7 +118,7 @@ def _restore_facts(found: Survey, parts: Parts, tell: Tell) -> None:
     streams = parts.pipeline.stream_names
     done = 0
     with parts.ledger.transaction():
-        rebuild.forget_plans(parts.ledger, streams)
+        rebuild.forget_plans(parts.ledger, found.pipeline, streams)
         for rows in _manifest_rows(parts):
             rebuild.put_batches(parts.ledger, [row for row in rows if row["stream"] in streams])
             done += len(rows)
@@ -156,11 +156,17 @@ def _age(row: Mapping[str, Any]) -> tuple[int, datetime]:
 
 
 def _manifest_rows(parts: Parts) -> Iterator[list[dict[str, Any]]]:
-    """The rows of the manifests table, oldest first, some at a time."""
+    """The rows of the manifests table, oldest first, some thousand at a time."""
     table = parts.tables.manifests
+    rows: list[dict[str, Any]] = []
     for file in sorted(table.files(), key=lambda file: file.low["published_at"]):
-        for rows in pq.ParquetFile(table.root / file.path).iter_batches(ROWS_AT_ONCE):
-            yield rows.to_pylist()
+        for read in pq.ParquetFile(table.root / file.path).iter_batches(ROWS_AT_ONCE):
+            rows += read.to_pylist()
+            if len(rows) >= ROWS_AT_ONCE:
+                yield rows
+                rows = []
+    if rows:
+        yield rows
 
 
 def _unrecorded(stream: str, last: int, parts: Parts) -> list[Unrecorded]:

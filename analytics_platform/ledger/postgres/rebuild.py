@@ -122,8 +122,9 @@ def count_facts(connection: psycopg.Connection, pipeline: str, streams: Sequence
     return row[0] if row else 0
 
 
-def forget_plans(connection: psycopg.Connection, streams: Sequence[str]) -> None:
-    """Drop what planners recorded since the ledger was lost: nothing of it was published."""
+def forget_plans(connection: psycopg.Connection, pipeline: str, streams: Sequence[str]) -> None:
+    """Drop what planners recorded since the ledger was lost, and keep them waiting until the transaction ends."""
+    connection.execute("select 1 from pipeline where name = %s for update", [pipeline])
     for table in OF_STREAMS:
         connection.execute(f"delete from {table} where stream = any(%s)".encode(), [list(streams)])
 
