@@ -47,8 +47,7 @@ def _come_to(stream: Stream, newest: Newest, parts: Parts) -> datetime | None:
 
 def _is_behind(stream: Stream, is_judged: bool, parts: Parts) -> bool:
     """Whether there is something to read that no cycle has judged: then silence does not mean that nothing came."""
-    open_batches = planning.open_batches(parts.ledger, [stream.name])
-    if len(open_batches) > is_judged:  # the one that is being judged is still open
+    if timers.open_batches(parts.ledger, stream.name) > is_judged:  # the one that is being judged is still open
         return True
     try:
         offsets = parts.reader.offsets([stream.topic])[stream.topic]

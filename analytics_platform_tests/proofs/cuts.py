@@ -21,6 +21,7 @@ from analytics_platform.products import catalog
 from analytics_platform.registry.store import read_schemas
 from analytics_platform_tests.proofs.report import ROOT
 
+PORTION = 50  # batches of a stream that are recorded at a time
 Offsets = Mapping[str, Sequence[PartitionOffsets]]
 Cut = Mapping[str, Sequence[tuple[OffsetRange, ...]]]
 
@@ -85,12 +86,12 @@ def work_off(cut: Cut, folder: Path, bootstrap: str, dsn: str) -> Worked:
     """Record the cut's batches, work them off, end the streams, and work off what waited for that."""
     pipeline = catalog().pipelines["auction_house"]
     with _opened(pipeline, folder, bootstrap, dsn) as parts:
-        for stream, batches in cut.items():
-            pins = parts.pins(pipeline.stream(stream))
-            for ranges in batches:
-                if planning.record(parts.ledger, pipeline.name, stream, ranges, pins, parts.now()) is None:
-                    raise RuntimeError(f"somebody else plans {stream}")
-        cycles = _lease(parts, "first")
+        cycles = 0
+        planning.hold_ingestion(parts.ledger, "the cut is ours")
+        for portion in range(-(-max(map(len, cut.values())) // PORTION)):
+            for stream, batches in cut.items():
+                _record(stream, batches[portion * PORTION : (portion + 1) * PORTION], parts)
+            cycles += _lease(parts, f"portion {portion}")
         for stream in pipeline.stream_names:
             timers.end_stream(parts.ledger, stream)
         cycles += _lease(parts, "last")
@@ -98,6 +99,13 @@ def work_off(cut: Cut, folder: Path, bootstrap: str, dsn: str) -> Worked:
         is_left = dirty.is_any(parts.ledger, models) or bool(timers.first_due(parts.ledger, models))
         is_left = is_left or bool(planning.open_batches(parts.ledger, pipeline.stream_names))
     return Worked(batches=sum(map(len, cut.values())), cycles=cycles, is_left=is_left)
+
+
+def _record(stream: str, batches: Sequence[tuple[OffsetRange, ...]], parts: Parts) -> None:
+    pins = parts.pins(parts.pipeline.stream(stream))
+    for ranges in batches:
+        if planning.record(parts.ledger, parts.pipeline.name, stream, ranges, pins, parts.now()) is None:
+            raise RuntimeError(f"somebody else plans {stream}")
 
 
 @contextmanager

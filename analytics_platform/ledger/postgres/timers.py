@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import psycopg
 
+from analytics_platform.facts import OPEN_STATES
+
 END_OF_STREAM = datetime(9999, 12, 31, tzinfo=UTC)
 ARM = """
     insert into timer (model, grain, due_at, cause)
@@ -21,6 +23,9 @@ MOVE_ON = """
     on conflict (stream) do update set at = greatest(watermark.at, excluded.at)
 """
 
+OPEN_BATCHES = """
+    select count(*) from (select 1 from batch where stream = %s and state = any(%s) limit 2) as open
+"""
 NEWEST_EVENT_AT = """
     select body -> 'newest_event_at' from manifest where stream = %s order by number desc, revision desc limit 1
 """
@@ -65,6 +70,12 @@ def moved_at(connection: psycopg.Connection, stream: str) -> dict[int, datetime]
     """By partition, when offsets of it were last planned."""
     rows = connection.execute("select partition, max(moved_at) from frontier where stream = %s group by 1", [stream])
     return dict(rows.fetchall())
+
+
+def open_batches(connection: psycopg.Connection, stream: str) -> int:
+    """How many batches of the stream are open: 0, 1, or 2 for any more."""
+    row = connection.execute(OPEN_BATCHES, [stream, list(OPEN_STATES)]).fetchone()
+    return row[0] if row else 0
 
 
 def newest_event_at(connection: psycopg.Connection, stream: str) -> dict[int, datetime]:
