@@ -19,7 +19,9 @@ from analytics_platform.definitions.resources import PlatformResource
 from analytics_platform.definitions.specs import hourly
 from analytics_platform.ledger.postgres import rework
 from analytics_platform.ledger.rework import Kind, OrderState
-from analytics_platform_tests.pipeline.orders import SCHEMAS, SHOP, kafka_with, opened, order
+from analytics_platform_tests.pipeline.checked import CHECKED_SHOP
+from analytics_platform_tests.pipeline.ordered import give
+from analytics_platform_tests.pipeline.orders import ORDERS, SCHEMAS, kafka_with, opened, order
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 HOUR, EMPTY = partition_of(NOW), partition_of(NOW - timedelta(hours=1))
@@ -34,7 +36,7 @@ NOTE = {"added": 0, "removed": 1, "before": {"published": 1}, "after": {"quarant
 @pytest.fixture
 def parts(ledger_dsn, tmp_path):
     with opened(ledger_dsn, tmp_path, kafka_with([[order(1), order(2, amount=-1)], []])) as found:
-        yield replace(found, pause=lambda _: finish(found))
+        yield replace(found, pause=lambda _: finish(found), now=in_this_hour)
 
 
 @pytest.fixture
@@ -43,10 +45,26 @@ def instance():
         yield found
 
 
+def in_this_hour():
+    """The clock of these tests: their hour does not end."""
+    return NOW + timedelta(minutes=10)
+
+
 def finish(parts, state="done", error=None):
     """What a lease does to every open order, as far as the ledger tells of it."""
     parts.ledger.execute("update rework_batch set done_at = now(), changed = true, note = %s", [Jsonb(NOTE)])
     parts.ledger.execute("update rework set state = %s, error = %s where state = 'open'", [state, error])
+
+
+def checks(done, name):
+    """By hour, what the run told last of that check: whether it passed, and the metadata."""
+    found = {}
+    for event in done.all_events:
+        if event.event_type_value == "ASSET_CHECK_EVALUATION":
+            told = event.event_specific_data
+            if told.check_name == name:
+                found[told.partition] = told.passed, {k: v.value for k, v in told.metadata.items()}
+    return found
 
 
 def run(instance, parts, tags, selection=None):
@@ -58,7 +76,7 @@ def run(instance, parts, tags, selection=None):
             yield parts
 
     return dg.materialize(
-        [pipeline_assets(SHOP, hourly(NOW - timedelta(hours=4)), SCHEMAS)],
+        [pipeline_assets(parts.pipeline, hourly(NOW - timedelta(hours=4)), SCHEMAS)],
         instance=instance,
         resources={"platform": Prepared()},
         tags=tags,
@@ -202,3 +220,37 @@ def test_a_repeated_backfill_that_had_failed_goes_on_with_its_order(instance, pa
 def test_a_backfill_of_hours_without_data_ends_at_once(instance, parts):
     done = run(instance, parts, NATIVE)
     assert done.success and order_of(instance, parts, done).batches == 0
+
+
+def test_where_no_lease_comes_the_waiting_run_is_one(instance, parts):
+    lease(instance, parts)
+    done = run(instance, replace(parts, pause=lambda _: None), NATIVE)
+    seen = order_of(instance, parts, done)
+    assert done.success and (seen.state, seen.done, seen.changed) == (OrderState.DONE, 1, 0)
+    assert materialised(done)["orders/silver", HOUR]["batches changed"] == 0
+
+
+def test_a_held_batch_keeps_its_hour_red_until_it_is_released(instance, ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1, amount=5), order(2, amount=-1), order(3, amount=-1)], []])
+    with opened(ledger_dsn, tmp_path, kafka, pipeline=CHECKED_SHOP) as found:
+        parts = replace(found, now=in_this_hour)
+        held = lease(instance, parts)
+        kafka.append(ORDERS.topic, 0, [order(4)])
+        good = lease(instance, parts)
+        give(parts, Kind.RELEASE, 1)
+        released = lease(instance, parts)
+    assert held.success, "held is not failed"
+    for seen in (held, good):
+        passed, metadata = checks(seen, "mostly_good")[HOUR]
+        assert not passed and metadata["failing batches"] == "orders/1"
+    passed, metadata = checks(released, "mostly_good")[HOUR]
+    assert passed and metadata["settled batches"] == "orders/1: released by ada: known spike"
+
+
+def test_the_first_lease_of_an_hour_marks_those_before_it_that_had_no_data(instance, parts):
+    long_ago = NOW - timedelta(hours=3)
+    lease(instance, replace(parts, now=lambda: long_ago))
+    parts.reader.kafka.append(ORDERS.topic, 0, [order(3)])
+    told = materialised(lease(instance, parts))
+    between = [partition_of(NOW - timedelta(hours=back)) for back in (2, 1)]
+    assert [told["orders/silver", hour].get("no data") for hour in (*between, HOUR)] == [True, True, None]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from psycopg.types.json import Jsonb
 
-from analytics_platform.ledger.postgres.unreported import hours_of_epoch
+from analytics_platform.ledger.postgres.unreported import MOST_HOURS, hours_of_epoch, hours_without_data
 from analytics_platform.postgres import connect, migrate
 
 ELEVEN = datetime(2026, 11, 1, 11, tzinfo=UTC)
@@ -38,3 +38,31 @@ def test_the_hours_of_an_epoch_are_found_over_all_of_its_streams(ledger):
 def test_other_pipelines_streams_are_left_out(ledger):
     published(ledger, "orders", 1, ELEVEN, 7)
     assert hours_of_epoch(ledger, ["bids"], 7) == []
+
+
+def planned(ledger, stream, number, hour):
+    ledger.execute(
+        "insert into batch (stream, number, hour, state, reader_schema_id, contract_digest, planned_at)"
+        " values (%s, %s, %s, 'planned', 1, '', %s)",
+        [stream, number, hour, hour],
+    )
+
+
+def test_hours_between_two_batches_are_without_data(ledger):
+    planned(ledger, "bids", 1, ELEVEN - timedelta(hours=3))
+    planned(ledger, "bids", 2, TWELVE)
+    planned(ledger, "orders", 1, ELEVEN)
+    assert hours_without_data(ledger, ["bids"], TWELVE) == [ELEVEN - timedelta(hours=back) for back in (2, 1, 0)]
+    assert hours_without_data(ledger, ["bids", "orders"], TWELVE) == []
+
+
+def test_they_are_told_of_once_an_hour(ledger):
+    planned(ledger, "bids", 1, ELEVEN - timedelta(hours=3))
+    published(ledger, "bids", 2, TWELVE, 7)
+    assert hours_without_data(ledger, ["bids"], TWELVE) == []
+
+
+def test_nothing_is_told_before_the_first_batch_nor_of_more_than_a_week(ledger):
+    assert hours_without_data(ledger, ["bids"], TWELVE) == []
+    planned(ledger, "bids", 1, ELEVEN - timedelta(days=30))
+    assert len(hours_without_data(ledger, ["bids"], TWELVE)) == MOST_HOURS

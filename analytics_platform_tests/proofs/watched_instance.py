@@ -173,8 +173,8 @@ def freshness_p95(instance: DrivenInstance, stream: str, since: datetime, until:
         return float("nan"), 0
     values = ", ".join(f"({at}, {number})" for at, number in published)
     query = f"""
-        select quantile_cont(p.at - epoch(broker_at), 0.95), count(*)
-        from rows join (values {values}) p (at, batch) using (batch)"""
+        select quantile_cont(p.moment - epoch(broker_at), 0.95), count(*)
+        from rows join (values {values}) p (moment, batch) using (batch)"""
     p95, rows = read(instance, f"{stream}/bronze", query)[0]
     return round(p95, 2), rows
 
