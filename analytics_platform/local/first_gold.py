@@ -6,7 +6,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from analytics_platform.product import Model
+from analytics_platform.product import Catalog, Model, Window
+
+
+def soonest_model(declared: Catalog) -> Model | None:
+    """The model that has a row first: the one of the smallest windows, of several the last by name."""
+    windows = {m.name: m.grain.size for m in declared.models.values() if isinstance(m.grain, Window)}
+    smallest = [name for name, size in windows.items() if size == min(windows.values())]
+    return declared.models[max(smallest)] if smallest else next(iter(declared.models.values()), None)
 
 
 class FirstGold:

@@ -14,7 +14,7 @@ from typing import Any
 from analytics_platform.errors import PlatformError
 from analytics_platform.local.blueprint import Blueprint, UpOptions, choose_ports, draw, named_in_environment
 from analytics_platform.local.disk import DiskGuard
-from analytics_platform.local.first_gold import FirstGold
+from analytics_platform.local.first_gold import FirstGold, soonest_model
 from analytics_platform.local.instance import (
     Instance,
     PartState,
@@ -79,9 +79,8 @@ class Run:
             ledger_dsn=self.blueprint.settings.ledger_dsn,
             tell=self.tell,
         )
-        models = sorted(catalog().models.values(), key=lambda model: model.name)
         environment = {**os.environ, **self.blueprint.instance.environment}
-        self.gold = FirstGold(models[-1] if models else None, environment, self.state_dir)
+        self.gold = FirstGold(soonest_model(catalog()), environment, self.state_dir)
 
     def tell(self, event: str, facts: Mapping[str, object]) -> None:
         """A change: into the log, into the record, and to whoever watches."""

@@ -9,9 +9,9 @@ import pytest
 
 from analytics_platform.lake.duckdb import connect, lives_of, model_columns, recompute
 from analytics_platform.lake.grains import numbers_or_keys
-from analytics_platform.lake.model import Slice
+from analytics_platform.lake.model import Slice, bounds_wanted
 from analytics_platform.lake.shapes import INSTANT
-from analytics_platform.product import Key, Life, Model, Window
+from analytics_platform.product import Key, Life, Model, Pipeline, Stream, Window
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -132,3 +132,12 @@ def test_a_column_that_older_files_lack_is_null_in_their_rows(tmp_path):
 def test_columns_of_a_model_are_known_before_there_are_rows():
     assert model_columns(connect(), HIGHEST, INPUTS) == pa.schema([("minute", INSTANT), ("price", pa.int64())])
     assert model_columns(connect(), BEST, INPUTS) == pa.schema([("id", pa.int64()), ("price", pa.int64())])
+
+
+def test_files_record_the_bounds_that_models_find_their_rows_by():
+    streams = tuple(Stream(name=n, topic=n, pipeline="p", description="", owner="x") for n in ("auctions", "bids"))
+    over = model("", Window(column="hour", size=60 * MINUTE), "m", touches={"m": "at"})
+    pipeline = Pipeline(name="p", streams=streams, models=(BEST, over))
+    assert bounds_wanted(pipeline, "auctions") == ["closes", "id", "opens"]
+    assert bounds_wanted(pipeline, "bids") == ["auction"]
+    assert bounds_wanted(pipeline, "m") == ["at"]
