@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import Schema
 from deltalake.transaction import AddAction, RemoveAction
@@ -29,6 +29,7 @@ CONFIGURATION = {
     "delta.logRetentionDuration": "interval 1 days",
     "delta.deletedFileRetentionDuration": "interval 1 days",
 }
+AFTER_COMMIT = PostCommitHookProperties(cleanup_expired_logs=False)  # it lists the log each time: see lake/log.py
 Reached = Callable[[Failpoint], None]
 
 
@@ -212,7 +213,9 @@ class Table:
         try:
             if mode == "append":
                 self._widen(properties)
-            self._delta.create_write_transaction(actions, mode, self.shape.columns, commit_properties=properties)
+            self._delta.create_write_transaction(
+                actions, mode, self.shape.columns, commit_properties=properties, post_commithook_properties=AFTER_COMMIT
+            )
         except CommitFailedError as error:
             found = self.refresh()
             self._require(decided_on, epoch)

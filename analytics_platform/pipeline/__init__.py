@@ -35,6 +35,7 @@ def run_lease(parts: Parts, run_id: str, hour: datetime, on_cycle: OnCycle = lam
         for report in _cycles(lease, parts, _ends_at(parts, hour)):
             reports.append(report)
             on_cycle(report)
+        upkeep.trim_logs(parts)
         if leases.claim_upkeep(parts.ledger, lease, parts.now()):
             upkeep.clean(parts, lease)
     models: dict[str, ModelReport] = {}
@@ -103,6 +104,7 @@ def has_unplanned(parts: Parts) -> bool:
 def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleReport]:
     """Live batches first; rework fills the time that they leave."""
     streams, rework = parts.pipeline.stream_names, Rework(parts, lease)
+    cycles = 0
     last_data = time.monotonic()
     while parts.now() < ends_at:
         try:
@@ -118,6 +120,9 @@ def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleRepo
             last_data = time.monotonic()
             yield report
             upkeep.fold_one(parts, lease)
+            cycles += 1
+            if cycles % upkeep.CYCLES_BETWEEN_TRIMS == 0:
+                upkeep.trim_logs(parts)
             yield from _spend(_pause_after(batches, report, parts), rework, parts)
         elif rework.is_open():
             yield from rework.step()

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.fold import files_expired, files_to_fold
+from analytics_platform.lake.log import forget_versions
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import planning, publication
@@ -12,7 +13,9 @@ from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import fold_manifests, record_manifests
 from analytics_platform.product import Window
 
-CUTS_KEPT_HOURS = 2  # how far back readers may go, and longer than the longest reader
+CUTS_KEPT = timedelta(minutes=15)  # how far back readers may go; each of its commits makes the next a little dearer
+FILES_KEPT_HOURS = 2  # longer than the longest reader: one that has begun may finish
+CYCLES_BETWEEN_TRIMS = 64
 
 
 def fold_one(parts: Parts, lease: Lease) -> str | None:
@@ -29,6 +32,15 @@ def fold_one(parts: Parts, lease: Lease) -> str | None:
     return fold_manifests(parts, lease)
 
 
+def trim_logs(parts: Parts) -> None:
+    """Forget the cuts that readers go back to no more, and what only those needed of the tables' logs."""
+    publication.forget(parts.ledger, parts.pipeline.name, parts.now() - CUTS_KEPT)
+    oldest = publication.oldest_versions(parts.ledger, parts.pipeline.name)
+    for name, table in parts.tables.written().items():
+        if name in oldest:
+            forget_versions(table.root, oldest[name])
+
+
 def clean(parts: Parts, lease: Lease) -> None:
     """Once an hour: drop what is past its retention, publish the tables as they are now, delete what nobody reads.
 
@@ -41,9 +53,9 @@ def clean(parts: Parts, lease: Lease) -> None:
     cycle = publication.Cycle(manifests=(), versions=versions, seen_marks={}, published_at=parts.now())
     cycle = record_manifests(cycle, lease, parts)
     publication.publish(parts.ledger, lease, cycle)
-    publication.forget(parts.ledger, parts.pipeline.name, parts.now() - timedelta(hours=CUTS_KEPT_HOURS))
+    trim_logs(parts)
     for name, table in parts.tables.written().items():
-        table.vacuum(CUTS_KEPT_HOURS, keep_version=cycle.versions[name])
+        table.vacuum(FILES_KEPT_HOURS, keep_version=cycle.versions[name])
 
 
 def _expire(parts: Parts, lease: Lease, keep_from: datetime) -> None:

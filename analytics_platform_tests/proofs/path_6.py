@@ -157,6 +157,8 @@ def _commit(lease: Lease, parts: Parts, times: Times) -> None:
     times.cpu.append((time.process_time() - cpu) * 1000)
     wall = time.perf_counter()
     upkeep.fold_one(parts, lease)
+    if len(times.wall) % upkeep.CYCLES_BETWEEN_TRIMS == 0:
+        upkeep.trim_logs(parts)
     if leases.claim_upkeep(parts.ledger, lease, parts.now()):
         upkeep.clean(parts, lease)
     times.upkeep.append((time.perf_counter() - wall) * 1000)

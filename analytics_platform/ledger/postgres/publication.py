@@ -151,6 +151,14 @@ def as_text(manifest: Manifest) -> str:
     return json.dumps({"batch": str(manifest.batch), "revision": manifest.revision, **to_json(manifest)})
 
 
+def oldest_versions(connection: psycopg.Connection, pipeline: str) -> dict[str, int]:
+    """By table, the version of the oldest cut that is kept."""
+    row = connection.execute(
+        "select versions from publication where pipeline = %s order by number limit 1", [pipeline]
+    ).fetchone()
+    return row[0] if row else {}
+
+
 def forget(connection: psycopg.Connection, pipeline: str, before: datetime) -> int:
     """Drop cuts published before that instant, but never the newest; returns how many."""
     gone = connection.execute(
