@@ -1,12 +1,15 @@
 """The auction house's models: what they are declared to be, and what two oracles say of them."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from analytics_platform.cli import commands
 from analytics_platform.lake.lineage import column_lineage
 from analytics_platform.lake.shapes import INSTANT
 from analytics_platform.local.auction_house.faults import Shares
@@ -74,3 +77,23 @@ def test_both_oracles_say_the_same(truth):
 def _as_published(table):
     is_time = pa.types.is_timestamp
     return table.cast(pa.schema([(f.name, INSTANT if is_time(f.type) else f.type) for f in table.schema]))
+
+
+def test_lineage_is_told_as_a_tree_up_to_the_topic():
+    said = CliRunner().invoke(commands, ["lineage", "category_prices.average_price"]).output
+    assert said.splitlines() == [
+        "category_prices.average_price",
+        "├─ closing_prices.auctions",
+        "└─ closing_prices.revenue",
+        "   └─ winning_bids.price",
+        "      └─ bids.price",
+        "         └─ topic bids: field price",
+    ]
+    (document,) = json.loads(CliRunner().invoke(commands, ["lineage", "hot_items.auction", "--json"]).output)
+    assert document["from"][0]["from"] == [{"name": "topic bids: field auction", "from": []}]
+
+
+@pytest.mark.parametrize(("name", "known"), [("hot_items.aucton", "auction"), ("hot_item", "hot_items")])
+def test_lineage_of_what_does_not_exist_says_what_does(name, known):
+    refused = CliRunner().invoke(commands, ["lineage", name])
+    assert refused.exit_code == 2 and known in refused.output
