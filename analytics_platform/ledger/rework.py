@@ -152,5 +152,6 @@ def standing_ruling(manifest: Manifest) -> Ruling | None:
 
 def next_rows(rows: int, seconds: float, planned: int) -> int:
     """How many rows the next chunk may have, by what the last one took: fewer at once, more step by step."""
-    fitting = int(rows * TARGET_SECONDS / max(seconds, 0.001)) if rows else planned
-    return max(FEWEST_ROWS, min(MOST_ROWS, fitting, planned * 2))
+    fitting = int(rows * TARGET_SECONDS / max(seconds, 0.001))
+    wanted = fitting if seconds > TARGET_SECONDS else min(2 * planned, max(planned, fitting))
+    return max(FEWEST_ROWS, min(MOST_ROWS, wanted))
