@@ -99,36 +99,25 @@ def decide(
     limits: TimeLimits,
     stopped: Mapping[int, Stop] = NO_STOPS,
 ) -> Decision:
-    """Give each row its outcome.
+    """Give each row its outcome: none is published of the batches `stopped`, nor of times that `limits` refuse.
 
-    Args:
-        rows: batch, partition, offset, event_id, event_at, payload_hash and `reason` (null: passed its rules), of one
-            batch or of several that follow one another, ordered by batch, partition and offset.
-        winners: WINNER_COLUMNS; published copies from earlier batches of ids that occur in `rows`.
-        newest_before: by partition, the highest event time at earlier offsets.
-        limits: which event times are taken.
-        stopped: the batches of which no row is published, and why.
+    `rows`, of batches that follow one another, are ordered by batch, partition and offset; `reason` is null where one
+    passed its rules. `winners` (WINNER_COLUMNS) are copies published before, `newest_before` the newest times.
     """
     events = _micros(rows["event_at"])
     reason, passed = _reasons(rows, events, limits.latest)
-    timed = np.asarray(pc.is_valid(rows["event_at"])) & (events >= 0) & (events <= _to_micros(limits.latest))
+    timed = _is_timed(rows, events, limits)
     newest, newest_by_batch = _newest_earlier(rows, np.where(timed, events, NEVER), newest_before)
     late = np.where(newest == NEVER, 0, np.maximum(newest - events, 0))
-    beyond = passed & (late > _us(limits.horizon))
-    outcome = np.full(len(rows), CODE[Outcome.PUBLISHED], np.uint8)
-    outcome[~passed] = CODE[Outcome.QUARANTINED]
-    outcome[beyond] = CODE[Outcome.BEYOND_HORIZON]
-    reason = _stop(outcome, reason, _ints(rows["batch"]), stopped)
-    winner = _winner_rows(rows["event_id"], winners["event_id"], outcome == CODE[Outcome.PUBLISHED])
-    everyone = pa.concat_tables([winners.select(TWIN), rows.select(TWIN)], promote_options="permissive")
-    lost = winner >= 0
-    outcome[lost] = _lost_to(_ints(everyone["payload_hash"]), len(winners), winner, lost)
-    taken = everyone.take(pa.array(winner, mask=~lost))
+    outcome = np.where(passed, CODE[Outcome.PUBLISHED], CODE[Outcome.QUARANTINED]).astype(np.uint8)
+    outcome[passed & (late > _us(limits.horizon))] = CODE[Outcome.BEYOND_HORIZON]
+    reason = _stop(outcome, reason, rows["batch"], stopped)
+    partitions, offsets = _let_first_win(outcome, rows, winners)
     return Decision(
         outcome=outcome,
         reason=_explain(reason, outcome, limits.horizon),
-        winner_partition=taken["partition"].combine_chunks(),
-        winner_offset=taken["offset"].combine_chunks(),
+        winner_partition=partitions,
+        winner_offset=offsets,
         late_micros=pa.array(late, mask=~timed),
         newest_event_at=next(reversed(newest_by_batch.values()), dict(newest_before)),
         newest_by_batch=newest_by_batch,
@@ -147,10 +136,25 @@ def _reasons(rows: pa.Table, events: np.ndarray, latest: datetime) -> tuple[pa.A
     return reason, np.asarray(pc.is_null(reason))
 
 
-def _stop(outcome: np.ndarray, reason: pa.Array, batches: np.ndarray, stopped: Mapping[int, Stop]) -> pa.Array:
+def _is_timed(rows: pa.Table, events: np.ndarray, limits: TimeLimits) -> np.ndarray:
+    """A mask of the rows whose event time counts."""
+    return np.asarray(pc.is_valid(rows["event_at"])) & (events >= 0) & (events <= _to_micros(limits.latest))
+
+
+def _let_first_win(outcome: np.ndarray, rows: pa.Table, winners: pa.Table) -> tuple[pa.Array, pa.Array]:
+    """Among the rows published so far, give copies their outcome; returns each one's winner: partition and offset."""
+    winner = _winner_rows(rows["event_id"], winners["event_id"], outcome == CODE[Outcome.PUBLISHED])
+    everyone = pa.concat_tables([winners.select(TWIN), rows.select(TWIN)], promote_options="permissive")
+    lost = winner >= 0
+    outcome[lost] = _lost_to(_ints(everyone["payload_hash"]), len(winners), winner, lost)
+    taken = everyone.take(pa.array(winner, mask=~lost))
+    return taken["partition"].combine_chunks(), taken["offset"].combine_chunks()
+
+
+def _stop(outcome: np.ndarray, reason: pa.Array, batch: pa.ChunkedArray, stopped: Mapping[int, Stop]) -> pa.Array:
     """Give every row of the stopped batches their outcome; returns the reasons with theirs."""
     for number, stop in stopped.items():
-        rows = batches == number
+        rows = _ints(batch) == number
         outcome[rows] = CODE[stop.outcome]
         reason = pc.if_else(pa.array(rows), stop.reason, reason)
     return reason

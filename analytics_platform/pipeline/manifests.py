@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -48,6 +49,10 @@ class Circumstances:
     cause: str
     versions: Mapping[str, int]
 
+    def versions_of(self, stream: str) -> dict[str, int]:
+        """By layer, the version that holds the batch."""
+        return {str(layer): self.versions[f"{stream}/{layer}"] for layer in Layer}
+
 
 def write_manifest(
     batch: Batch,
@@ -57,41 +62,52 @@ def write_manifest(
     earlier: Manifest | None,
     parts: Parts,
 ) -> Manifest:
-    """The next revision of a batch's manifest; raises UnreconciledError where rows do not add up.
-
-    How late it was published stays what the first revision says.
-    """
+    """A batch's next manifest; UnreconciledError where rows do not add up. Freshness stays that of the first one."""
     number, case = batch.id.number, judged.case
-    place = case.rows_of(number)
-    bronze = case.bronze.slice(place.start, place.stop - place.start)
+    bronze = _of_bronze(judged, number)
     silver = judged.silver.filter(pc.equal(judged.silver["batch"], number))
-    ruling = case.rulings.get(number)
-    outcomes = judged.decision.counts(place)
+    outcomes = judged.decision.counts(case.rows_of(number))
     manifest = Manifest(
-        batch=batch.id,
-        hour=batch.hour,
-        revision=earlier.revision + 1 if earlier else 1,
-        epoch=around.epoch,
-        offsets=batch.offsets,
+        **_about(batch, around, earlier),
         rows=bronze.num_rows,
         gaps=batch.offsets - bronze.num_rows,
         outcomes=outcomes,
         hashes=hashes,
-        versions={str(layer): around.versions[f"{batch.id.stream}/{layer}"] for layer in Layer},
         verdicts=_verdicts(batch, judged, silver, earlier, parts, around.now),
         newest_event_at=newest_after(judged, number),
         reader_schema_id=case.pins.reader_schema_id,
         metrics=_metrics(bronze, outcomes, earlier, around.now),
-        libraries=_libraries(),
         contract_digest=case.pins.contract_digest,
         topic_id=case.topic_id,
         too_late=count_too_late(batch.id.stream, silver, parts),
-        cause=around.cause,
-        resolution=ruling.text if ruling else None,
+        resolution=case.rulings[number].text if number in case.rulings else None,
     )
+    return _require_reconciled(manifest)
+
+
+def _about(batch: Batch, around: Circumstances, earlier: Manifest | None) -> dict[str, Any]:
+    """The fields that say which batch, and how it came to be judged."""
+    return {
+        "batch": batch.id,
+        "hour": batch.hour,
+        "offsets": batch.offsets,
+        "revision": earlier.revision + 1 if earlier else 1,
+        "epoch": around.epoch,
+        "cause": around.cause,
+        "versions": around.versions_of(batch.id.stream),
+        "libraries": _libraries(),
+    }
+
+
+def _require_reconciled(manifest: Manifest) -> Manifest:
     if not manifest.is_reconciled:
         raise UnreconciledError(manifest)
     return manifest
+
+
+def _of_bronze(judged: Judged, number: int) -> pa.Table:
+    place = judged.case.rows_of(number)
+    return judged.case.bronze.slice(place.start, place.stop - place.start)
 
 
 def newest_after(judged: Judged, number: int) -> dict[int, datetime]:
@@ -119,7 +135,7 @@ def moved_manifest(
         epoch=around.epoch,
         outcomes=counted,
         hashes=hashes,
-        versions={str(layer): around.versions[f"{stream}/{layer}"] for layer in Layer},
+        versions=around.versions_of(stream),
         verdicts=tuple(fresh.get(verdict.check, verdict) for verdict in earlier.verdicts),
         libraries=_libraries(),
         too_late=too_late,
@@ -167,15 +183,14 @@ def _verdicts(
     batch: Batch, judged: Judged, silver: pa.Table, earlier: Manifest | None, parts: Parts, now: datetime
 ) -> tuple[Verdict, ...]:
     name, number = batch.id.stream, batch.id.number
-    place = judged.case.rows_of(number)
+    bronze = _of_bronze(judged, number)
     exceptions = int(pc.sum(pc.equal(judged.exceptions["batch"], number)).as_py() or 0)
     distinct = pc.count_distinct(silver["event_id"]).as_py()
     known = next((v for v in earlier.verdicts if v.check == FRESHNESS), None) if earlier else None
-    broker_at = judged.case.bronze["broker_at"].slice(place.start, place.stop - place.start)
     return (
-        reconciled(name, place.stop - place.start, silver.num_rows, exceptions),
+        reconciled(name, bronze.num_rows, silver.num_rows, exceptions),
         unique_id(name, silver.num_rows, distinct),
-        known or _freshness(parts.pipeline.stream(name), _age_seconds(broker_at, now)),
+        known or _freshness(parts.pipeline.stream(name), _age_seconds(bronze["broker_at"], now)),
         *(check_verdict(name, result) for result in judged.checks.get(number, ())),
     )
 
