@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from analytics_platform.catalog import catalog_of
@@ -21,7 +22,7 @@ from analytics_platform_tests.pipeline.orders import lease
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-ABOUT = {"pipeline": "house", "description": "", "owner": "team:house"}
+ABOUT: dict[str, Any] = {"pipeline": "house", "description": "", "owner": "team:house"}
 TIME, NUMBER = {"type": "string", "format": "date-time"}, {"type": "integer"}
 FIELDS = {
     "bids": {"auction": NUMBER, "price": NUMBER, "at": TIME},
@@ -30,7 +31,11 @@ FIELDS = {
 
 
 def stream(name, **given):
-    declared = {"encoding": Encoding.JSON, "identity": FromHeader("event_id"), "event_time": FromField("at")}
+    declared: dict[str, Any] = {
+        "encoding": Encoding.JSON,
+        "identity": FromHeader("event_id"),
+        "event_time": FromField("at"),
+    }
     return Stream(name=name, topic=name, partitions=2, **{**ABOUT, **declared, **given})
 
 
