@@ -62,9 +62,12 @@ def command_at(words: list[str]) -> tuple[click.Command, list[str]]:
     left = list(words)
     context = click.Context(commands)
     while isinstance(found, click.Group) and left and not left[0].startswith("-"):
-        below = found.get_command(context, left[0])
-        assert below is not None, f"ap {' '.join(words)}: there is no {left[0]}"
-        found, left = below, left[1:]
+        try:
+            _, below, left = found.resolve_command(context, left)
+        except click.UsageError as error:
+            raise AssertionError(f"ap {' '.join(words)}: {error}") from error
+        assert below is not None
+        found = below
     return found, left
 
 
