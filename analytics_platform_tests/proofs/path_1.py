@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import replace
 from multiprocessing import get_context
@@ -142,9 +142,11 @@ def _worked_off(
         pool = stack.enter_context(ProcessPoolExecutor(2, mp_context=get_context("spawn")))
         order = sorted(cuts, key=lambda name: -sum(map(len, cuts[name].values())))  # the longest first
         jobs = {
-            n: pool.submit(_content_of, cuts[n], place / f"cut-{i}", bootstrap, dsns[n]) for i, n in enumerate(order)
+            pool.submit(_content_of, cuts[name], place / f"cut-{place_in_line}", bootstrap, dsns[name]): name
+            for place_in_line, name in enumerate(order)
         }
-        for name, job in jobs.items():
+        for job in as_completed(jobs):
+            name = jobs[job]
             said, found[name] = job.result()
             report.step(f"{name}: {said}, content {found[name][:16]}…")
             report.claim(f"{name}: nothing is left to do", not said["is_left"])
