@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from analytics_platform.errors import UnreachableError
 from analytics_platform.facts import Batch, Failpoint, LeaseReport, ModelReport, PartitionOffsets
 from analytics_platform.ingest.plan import lost_offsets, plan_batch, rows_within, shortened, undecided
+from analytics_platform.lake.shapes import Layer
 from analytics_platform.ledger.postgres import lease as leases
 from analytics_platform.ledger.postgres import planning, publication
 from analytics_platform.ledger.postgres.lease import Lease
+from analytics_platform.ledger.postgres.pauses import paused
 from analytics_platform.ledger.postgres.transactions import watch_transactions
 from analytics_platform.pipeline import upkeep
 from analytics_platform.pipeline.cycle import CycleReport, run_cycle
@@ -22,6 +24,7 @@ from analytics_platform.pipeline.rework import Rework, undo
 from analytics_platform.product import Stream
 
 log = logging.getLogger(__name__)
+DECIDED = (Layer.SILVER, Layer.EXCEPTIONS)  # the layers that judging writes
 OnCycle = Callable[[CycleReport], None]
 
 
@@ -62,11 +65,13 @@ def plan_all(parts: Parts) -> dict[str, dict[int, int]]:
     """Record what is new on every topic as batches; returns by topic the next offset of each partition.
 
     A stream with an open batch gets no further one: while nobody works, what waits becomes one batch and not many.
+    A paused one gets none.
     """
     found = parts.reader.offsets([stream.topic for stream in parts.pipeline.streams])
     waiting = set(parts.pipeline.stream_names)
     if not planning.is_on_hold(parts.ledger):
         waiting = {batch.id.stream for batch in planning.next_batches(parts.ledger, parts.pipeline.stream_names)}
+        waiting |= paused(parts.ledger, parts.pipeline.stream_names, parts.now())
     return {s.topic: _plan(s, found[s.topic], parts, s.name in waiting) for s in parts.pipeline.streams}
 
 
@@ -91,9 +96,10 @@ def _batch_rows(stream: Stream, parts: Parts) -> int:
 
 
 def has_unplanned(parts: Parts) -> bool:
-    """Whether some topic has offsets beyond the frontier."""
-    found = parts.reader.offsets([stream.topic for stream in parts.pipeline.streams])
-    for stream in parts.pipeline.streams:
+    """Whether some topic has offsets beyond the frontier, of a stream that is not paused."""
+    streams = _unpaused(parts)
+    found = parts.reader.offsets([stream.topic for stream in streams])
+    for stream in streams:
         offsets = found[stream.topic]
         frontier = planning.frontier(parts.ledger, stream.name, offsets[0].topic_id) if offsets else {}
         if any(o.stable_end > frontier.get(o.partition, o.first) for o in offsets):
@@ -105,6 +111,7 @@ def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleRepo
     """Live batches first; rework fills the time that they leave."""
     streams, rework = parts.pipeline.stream_names, Rework(parts, lease)
     cycles = 0
+    yield from _mend(rework, parts)
     last_data = time.monotonic()
     while parts.now() < ends_at:
         try:
@@ -133,12 +140,25 @@ def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleRepo
             _wait(positions, parts)
 
 
+def _mend(rework: Rework, parts: Parts) -> Iterator[CycleReport]:
+    """Where files are gone, what is ordered goes first: a live batch would fail on them each time."""
+    tables = [parts.tables.of(name, layer) for name in parts.pipeline.stream_names for layer in DECIDED]
+    while rework.is_open() and any(table.missing(table.files()) for table in tables):
+        yield from rework.step()
+
+
 def _wait(positions: Mapping[str, Mapping[int, int]], parts: Parts) -> None:
-    """Until there is something to read; while ingestion is held there always is, and it is not for us."""
-    if planning.is_on_hold(parts.ledger):
+    """Until there is something to read; where ingestion is held or paused there always is, and it is not for us."""
+    wanted = {s.topic: positions[s.topic] for s in _unpaused(parts) if s.topic in positions}
+    if planning.is_on_hold(parts.ledger) or not wanted:
         parts.pause(parts.limits.quiet_seconds)
     else:
-        parts.reader.wait_for_data(positions, parts.limits.quiet_seconds)
+        parts.reader.wait_for_data(wanted, parts.limits.quiet_seconds)
+
+
+def _unpaused(parts: Parts) -> list[Stream]:
+    pausing = paused(parts.ledger, parts.pipeline.stream_names, parts.now())
+    return [stream for stream in parts.pipeline.streams if stream.name not in pausing]
 
 
 def _next_batches(parts: Parts) -> tuple[list[Batch], dict[str, dict[int, int]]]:
