@@ -143,7 +143,7 @@ def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleRepo
 def _mend(rework: Rework, parts: Parts) -> Iterator[CycleReport]:
     """Where files are gone, what is ordered goes first: a live batch would fail on them each time."""
     tables = [parts.tables.of(name, layer) for name in parts.pipeline.stream_names for layer in DECIDED]
-    while rework.is_open() and any(table.missing(table.files()) for table in tables):
+    while rework.can_step() and any(table.missing(table.files()) for table in tables):
         yield from rework.step()
 
 

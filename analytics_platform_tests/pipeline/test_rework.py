@@ -296,3 +296,24 @@ def test_what_was_discarded_comes_back_when_it_is_released(ledger_dsn, tmp_path)
         assert revenue(parts) == {0: 6}
         release(parts, 1)
         assert content(parts) == before and revenue(parts) == {0: 5}
+
+
+def test_rework_that_waits_for_an_open_batch_keeps_no_live_batch_waiting(ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1)], []])
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        lease(parts)
+        table = parts.tables.of("orders", Layer.EXCEPTIONS)
+        discard(parts, 1)
+        kafka.append(ORDERS.topic, 0, [order(2)])
+        plan_all(parts)
+        order_id = give(parts, Kind.BACKFILL)
+        parts.ledger.execute("update rework_batch set done_at = now() where id = %s and number = 1", [order_id])
+        for file in table.files():
+            (table.root / file.path).unlink()
+        lease(parts, "last")
+        assert progress_of(parts, order_id).state is OrderState.DONE and outcomes_of_silver(parts) == {(0, 1)}
+
+
+def outcomes_of_silver(parts):
+    """The coordinates that silver holds."""
+    return {(row["partition"], row["offset"]) for row in rows(parts, "orders/silver").to_pylist()}

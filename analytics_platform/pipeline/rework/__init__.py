@@ -53,6 +53,10 @@ class Rework:
         """Whether there is an order to work on."""
         return orders.is_open(self._parts.ledger, self._parts.pipeline.name)
 
+    def can_step(self) -> bool:
+        """Whether some of it can be done now: what waits for batches that are still open cannot."""
+        return orders.next_chunk(self._parts.ledger, self._parts.pipeline.name, 1) is not None
+
     def step(self) -> list[CycleReport]:
         """Judge the next chunk again; returns what was published, if anything."""
         chunk = orders.next_chunk(self._parts.ledger, self._parts.pipeline.name, self._rows)
