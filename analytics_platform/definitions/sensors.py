@@ -173,7 +173,7 @@ def _in_words(error: Exception, pipeline: Pipeline) -> str:
 
 def _has_work(parts: Parts) -> bool:
     """Whether a lease would find something to do without reading anything new."""
-    open_batches = planning.open_batches(parts.ledger, parts.pipeline.stream_names)
+    open_batches = planning.next_batches(parts.ledger, parts.pipeline.stream_names)
     return bool(open_batches) or rework.is_open(parts.ledger, parts.pipeline.name) or is_due(parts)
 
 

@@ -174,7 +174,7 @@ def _pause_after(batches: Sequence[Batch], report: CycleReport, parts: Parts) ->
     """How many seconds to let a little data gather before the next commit; none while a backlog is being drained."""
     # half of what a batch may hold: rows turn out larger or smaller than those before them
     is_full = any(2 * batch.offsets >= _batch_rows(parts.pipeline.stream(batch.id.stream), parts) for batch in batches)
-    if is_full or planning.open_batches(parts.ledger, parts.pipeline.stream_names):
+    if is_full or planning.next_batches(parts.ledger, parts.pipeline.stream_names):
         return 0.0
     return max(0.0, parts.limits.cycle_seconds - report.seconds)
 

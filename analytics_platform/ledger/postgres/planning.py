@@ -36,6 +36,14 @@ READ_BATCHES = """
     from batch b left join batch_range r using (stream, number)
 """
 
+# one step into the index of open batches for each stream; the states are spelled out, as the index has them
+FIRST_OPEN = """
+    select s.name, (select min(number) from batch
+                     where stream = s.name and state in ('planned', 'landed', 'judged')) as number
+      from unnest(%s::text[]) as s(name)
+"""
+NAMED = " join unnest(%s::text[], %s::bigint[]) as named(stream, number) using (stream, number)"
+
 
 class _LostRaceError(Exception):
     """Another planner moved the frontier first; the transaction rolls back."""
@@ -127,11 +135,11 @@ def open_batches(connection: psycopg.Connection, streams: Sequence[str]) -> list
 
 
 def next_batches(connection: psycopg.Connection, streams: Sequence[str]) -> list[Batch]:
-    """The first open batch of each stream: what one cycle takes."""
-    first: dict[str, Batch] = {}
-    for batch in open_batches(connection, streams):
-        first.setdefault(batch.id.stream, batch)
-    return list(first.values())
+    """The first open batch of each stream: what one cycle takes, however many more are open."""
+    first = dict(connection.execute(FIRST_OPEN, [list(streams)]).fetchall())
+    found = {stream: number for stream, number in first.items() if number is not None}
+    query = READ_BATCHES + NAMED + " group by b.stream, b.number order by 1, 2"
+    return _batches(connection, query, [list(found), list(found.values())]) if found else []
 
 
 def batches_of_run(connection: psycopg.Connection, run_id: str) -> list[Batch]:
