@@ -126,10 +126,8 @@ def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleRepo
             report = run_cycle(batches, lease, parts)
             last_data = time.monotonic()
             yield report
-            upkeep.fold_one(parts, lease)
             cycles += 1
-            if cycles % upkeep.CYCLES_BETWEEN_TRIMS == 0:
-                upkeep.trim_logs(parts)
+            upkeep.after_cycle(cycles, parts, lease)
             yield from _spend(_pause_after(batches, report, parts), rework, parts)
         elif rework.is_open():
             yield from rework.step()

@@ -18,6 +18,13 @@ FILES_KEPT_HOURS = 2  # longer than the longest reader: one that has begun may f
 CYCLES_BETWEEN_TRIMS = 64
 
 
+def after_cycle(number: int, parts: Parts, lease: Lease) -> None:
+    """What a lease does for its tables after its cycle of that number."""
+    fold_one(parts, lease)
+    if number % CYCLES_BETWEEN_TRIMS == 0:
+        trim_logs(parts)
+
+
 def fold_one(parts: Parts, lease: Lease) -> str | None:
     """Fold the files of at most one table; returns its name. Readers see it with the next publication."""
     for stream in parts.pipeline.streams:

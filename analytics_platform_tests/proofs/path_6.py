@@ -156,9 +156,7 @@ def _commit(lease: Lease, parts: Parts, times: Times) -> None:
     times.wall.append((time.perf_counter() - wall) * 1000)
     times.cpu.append((time.process_time() - cpu) * 1000)
     wall = time.perf_counter()
-    upkeep.fold_one(parts, lease)
-    if len(times.wall) % upkeep.CYCLES_BETWEEN_TRIMS == 0:
-        upkeep.trim_logs(parts)
+    upkeep.after_cycle(len(times.wall), parts, lease)
     if leases.claim_upkeep(parts.ledger, lease, parts.now()):
         upkeep.clean(parts, lease)
     times.upkeep.append((time.perf_counter() - wall) * 1000)
