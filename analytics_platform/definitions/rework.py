@@ -45,14 +45,15 @@ class Done:
 def judge_again(context: dg.AssetExecutionContext, parts: Parts, hours: Sequence[datetime]) -> Done:
     """Give the order that this run stands for, and wait until it is done.
 
-    Raises dg.Failure if it failed or was cancelled; whoever ends the run cancels the order.
+    Raises dg.Failure if it failed or was cancelled. Who terminates the run cancels the order; a restart does not.
     """
     order = _ordered(context, parts, hours)
     try:
         ended = _wait(context, parts, order)
     except (DagsterExecutionInterruptedError, KeyboardInterrupt):
-        rework.cancel(parts.ledger, order, parts.now())
-        context.log.warning(f"Order {order} is cancelled with its run; {GOES_ON.format(order)}")
+        if _is_terminated(context):
+            rework.cancel(parts.ledger, order, parts.now())
+            context.log.warning(f"Order {order} is cancelled with its run; {GOES_ON.format(order)}")
         raise
     if ended.state is not OrderState.DONE:
         why = ended.error or f"somebody cancelled it; {GOES_ON.format(order)}"
@@ -65,9 +66,9 @@ def _ordered(context: dg.AssetExecutionContext, parts: Parts, hours: Sequence[da
     """The id of the run's order: given now, unless it was before; named in the run's tags."""
     tags, ledger = context.run.tags, parts.ledger
     earlier = rework.progress(ledger, tags[ORDER_TAG]) if ORDER_TAG in tags else None
-    if earlier and earlier.state in (OrderState.FAILED, OrderState.CANCELLED):  # a repetition that goes on with it
+    if earlier and earlier.state is not OrderState.DONE:  # a repetition that goes on with it
         found = earlier.id
-        rework.resume(ledger, found)
+        rework.resume(ledger, found)  # nothing to do where it is open still
     else:
         found = rework.give(ledger, _order(context, parts, hours))
     batches, given = batches_of_order(ledger, found), _progress(parts, found)
@@ -121,6 +122,12 @@ def _wait(context: dg.AssetExecutionContext, parts: Parts, order: str) -> Progre
             parts.pause(LOOK_SECONDS)
     context.log.info(in_words(seen))
     return seen
+
+
+def _is_terminated(context: dg.AssetExecutionContext) -> bool:
+    """Whether somebody wants this run to end; else its process was stopped, and leases go on with the order."""
+    run = context.instance.get_run_by_id(context.run_id)
+    return run is not None and run.status is dg.DagsterRunStatus.CANCELING
 
 
 def _progress(parts: Parts, order: str) -> Progress:

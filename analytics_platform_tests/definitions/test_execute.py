@@ -182,14 +182,28 @@ def test_a_cancelled_order_fails_its_run_and_names_the_way_on(instance, parts):
 
 
 @pytest.mark.parametrize("interrupt", [DagsterExecutionInterruptedError, KeyboardInterrupt])
-def test_who_ends_the_run_cancels_its_order(instance, parts, interrupt):
+@pytest.mark.parametrize(("terminated", "state"), [(True, OrderState.CANCELLED), (False, OrderState.OPEN)])
+def test_who_terminates_the_run_cancels_its_order_and_a_restart_does_not(instance, parts, interrupt, terminated, state):
     def end(_):
+        (waiting,) = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+        if terminated:
+            instance.report_run_canceling(waiting)
         raise interrupt
 
     lease(instance, parts)
     assert not run(instance, replace(parts, pause=end), NATIVE).success
     (seen,) = rework.recent(parts.ledger, 10)
-    assert seen.state is OrderState.CANCELLED
+    assert seen.state is state
+
+
+def test_a_backfill_that_a_restart_ended_goes_on_when_it_is_repeated(instance, parts):
+    def end(_):
+        raise DagsterExecutionInterruptedError
+
+    lease(instance, parts)
+    ended = run(instance, replace(parts, pause=end), NATIVE)
+    done = run(instance, parts, again(instance, ended) | NATIVE)
+    assert done.success and len(rework.recent(parts.ledger, 10)) == 1
 
 
 def test_a_repeated_lease_repeats_its_batches_and_takes_no_lease(instance, parts):
