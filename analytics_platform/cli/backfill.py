@@ -130,7 +130,7 @@ def resume(order: str, no_wait: bool, as_json: bool) -> None:
     with connect(read_settings().ledger_dsn, application="ap backfill") as ledger:
         if _found(ledger, order).state not in (OrderState.CANCELLED, OrderState.FAILED):
             raise LedgerError(f"order {order} is neither cancelled nor failed; `ap backfill status {order}`")
-        rework.resume(ledger, order)
+        rework.resume(ledger, order, datetime.now(UTC))
         ended = _found(ledger, order) if no_wait else _watch(ledger, order)
         _say_order(ledger, ended, as_json=as_json)
     sys.exit(_exit_code(ended))

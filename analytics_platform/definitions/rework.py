@@ -68,7 +68,7 @@ def _ordered(context: dg.AssetExecutionContext, parts: Parts, hours: Sequence[da
     earlier = rework.progress(ledger, tags[ORDER_TAG]) if ORDER_TAG in tags else None
     if earlier and earlier.state is not OrderState.DONE:  # a repetition that goes on with it
         found = earlier.id
-        rework.resume(ledger, found)  # nothing to do where it is open still
+        rework.resume(ledger, found, parts.now())  # nothing to do where it is open still
     else:
         found = rework.give(ledger, _order(context, parts, hours))
     batches, given = batches_of_order(ledger, found), _progress(parts, found)

@@ -182,11 +182,13 @@ class Table:
         )
         return sorted(everything - tracked)
 
-    def vacuum(self, keep_hours: int, *, keep_version: int) -> int:
+    def vacuum(self, keep_hours: int, *, keep_version: int, epoch: int) -> int:
         """Delete files that neither `keep_version` nor a version of the last `keep_hours` needs; returns how many.
 
-        Files that were never committed go when they are that old.
+        Files that were never committed go when they are that old: to a writer that was left behind the newest files
+        look like those. Raises FencedError.
         """
+        self._require(self.refresh(), epoch)
         gone = self._delta.vacuum(
             retention_hours=keep_hours,
             dry_run=False,

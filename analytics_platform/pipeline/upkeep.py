@@ -62,7 +62,7 @@ def clean(parts: Parts, lease: Lease) -> None:
     publication.publish(parts.ledger, lease, cycle)
     trim_logs(parts)
     for name, table in parts.tables.written().items():
-        table.vacuum(FILES_KEPT_HOURS, keep_version=cycle.versions[name])
+        table.vacuum(FILES_KEPT_HOURS, keep_version=cycle.versions[name], epoch=lease.epoch)
 
 
 def _expire(parts: Parts, lease: Lease, keep_from: datetime) -> None:

@@ -120,8 +120,21 @@ def test_vacuum_deletes_what_no_recent_version_needs(tmp_path):
     table = Table.open(tmp_path, SHAPE)
     put(table, 1, "a")
     put(table, 1, "b")
-    assert table.vacuum(0, keep_version=table.version) == 1
+    assert table.vacuum(0, keep_version=table.version, epoch=1) == 1
     assert content(tmp_path) == [{"batch": 1, "x": "b"}]
+
+
+def test_a_writer_that_was_left_behind_deletes_nothing(tmp_path):
+    zombie = Table.open(tmp_path, SHAPE)
+    put(zombie, 1, "a")
+    newer = Table.open(tmp_path, SHAPE)
+    newer.stamp(2)
+    newer.replace([], [rows(2, "b")], decided_on=newer.version, epoch=2)
+    for file in newer.files():
+        os.utime(newer.root / file.path, (0, 0))
+    with pytest.raises(FencedError):
+        zombie.vacuum(2, keep_version=zombie.version, epoch=1)
+    assert not newer.missing(newer.files())
 
 
 def test_a_file_that_is_missing_is_written_again_though_its_content_is_the_same(tmp_path):
@@ -211,5 +224,5 @@ def test_vacuum_deletes_what_a_killed_writer_left_once_it_is_old(tmp_path):
     for path in (orphan, young):
         path.write_bytes(b"written, never committed")
     os.utime(orphan, (0, 0))
-    table.vacuum(2, keep_version=table.version)
+    table.vacuum(2, keep_version=table.version, epoch=1)
     assert not orphan.exists() and young.exists() and content(tmp_path) == [{"batch": 1, "x": "a"}]

@@ -90,6 +90,15 @@ def test_the_latest_revision_speaks_for_a_batch(ledger):
     assert [(m.batch.number, m.revision) for m in found] == [(1, 2), (2, 1)]
 
 
+def test_the_cut_that_was_public_at_that_instant_is_kept(ledger):
+    with leases.taken(ledger, "p", "r1", HOUR) as lease:
+        for number in range(3):
+            at = HOUR + timedelta(minutes=number)
+            publication.publish(ledger, lease, cycle(versions={"m": number}, at=at))
+    assert publication.forget(ledger, "p", HOUR + timedelta(minutes=1, seconds=30)) == 1
+    assert publication.oldest_versions(ledger, "p") == {"m": 1}
+
+
 def test_readers_can_go_back_to_an_earlier_cut(ledger):
     with leases.taken(ledger, "p", "r1", HOUR) as lease:
         publication.publish(ledger, lease, cycle(versions={"m": 1}))

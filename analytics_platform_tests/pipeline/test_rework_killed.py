@@ -128,6 +128,6 @@ def test_an_order_over_which_workers_die_is_given_up(ledger_dsn, tmp_path):
         lease(parts, "last")
         found = progress_of(parts, order_id)
         assert (found.state, outcomes(parts)) == (OrderState.FAILED, {(0, 0): "published"})
-        orders.resume(parts.ledger, order_id)
+        orders.resume(parts.ledger, order_id, parts.now())
         lease(parts, "resumed")
         assert outcomes(parts) == {(0, 0): "discarded"}

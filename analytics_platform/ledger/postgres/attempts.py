@@ -19,7 +19,7 @@ DONE = """
     where id = %s and stream = %s and number = any(%s)
 """
 CLOSE = """
-    update rework r set state = 'done', ended_at = %s where id = %s and state = 'open'
+    update rework r set state = 'done', ended_at = %s where id = %s and state in ('open', 'cancelled')
     and not exists (select 1 from rework_batch where id = r.id and done_at is null)
 """
 
@@ -50,7 +50,12 @@ def finish(connection: psycopg.Connection, done: Reworked, now: datetime) -> Non
     """The chunk is done, and with its last one the order; to be called in the transaction that publishes it."""
     connection.execute(DONE, [now, done.order_id, done.stream, list(done.numbers)])
     connection.execute("update rework set under_way = false, begun = 0, failures = 0 where id = %s", [done.order_id])
-    connection.execute(CLOSE, [now, done.order_id])
+    close(connection, done.order_id, now)
+
+
+def close(connection: psycopg.Connection, order_id: str, now: datetime) -> None:
+    """The order is done if nothing of it is left, even where somebody cancelled it during its last chunk."""
+    connection.execute(CLOSE, [now, order_id])
 
 
 def under_way(connection: psycopg.Connection, pipeline: str) -> list[str]:

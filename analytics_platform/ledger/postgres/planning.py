@@ -106,9 +106,9 @@ def record_lost(connection: psycopg.Connection, stream: str, ranges: Sequence[Of
 
 
 def alarm_shortened(connection: psycopg.Connection, stream: str, ranges: Sequence[OffsetRange], now: datetime) -> None:
-    """Leave an alarm for a log that ends before what was planned of it; one per partition and end."""
+    """Leave an alarm for a log that ends before what was planned of it; one, however its end moves on."""
     for r in ranges:
-        note = Jsonb({"partition": r.partition, "log_end": r.start, "planned_to": r.end})
+        note = Jsonb({"partition": r.partition, "planned_to": r.end})
         connection.execute(ADD_ALARM_ONCE, {"kind": "log shortened", "key": stream, "body": note, "now": now})
 
 

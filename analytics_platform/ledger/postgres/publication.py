@@ -160,10 +160,10 @@ def oldest_versions(connection: psycopg.Connection, pipeline: str) -> dict[str, 
 
 
 def forget(connection: psycopg.Connection, pipeline: str, before: datetime) -> int:
-    """Drop cuts published before that instant, but never the newest; returns how many."""
+    """Drop cuts that were superseded before that instant; returns how many. What was public then is kept."""
     gone = connection.execute(
-        "delete from publication where pipeline = %s and published_at < %s"
-        " and number < (select max(number) from publication where pipeline = %s)",
-        [pipeline, before, pipeline],
+        "delete from publication where pipeline = %s"
+        " and number < (select max(number) from publication where pipeline = %s and published_at < %s)",
+        [pipeline, pipeline, before],
     )
     return gone.rowcount

@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 
 from analytics_platform.facts import OPEN_STATES, BatchId, BatchState
-from analytics_platform.ledger.postgres import planning, publication
+from analytics_platform.ledger.postgres import attempts, planning, publication
 from analytics_platform.ledger.rework import Chunk, Kind, Order, OrderRefusedError, OrderState, Progress, refusal
 
 MOST_BATCHES = 500  # of a chunk: each may get a manifest
@@ -131,13 +131,15 @@ def cancel(connection: psycopg.Connection, order_id: str, now: datetime) -> bool
     return cancelled.rowcount == 1
 
 
-def resume(connection: psycopg.Connection, order_id: str) -> bool:
-    """Go on with an order that was cancelled or failed; False if it was neither."""
-    resumed = connection.execute(
-        "update rework set state = 'open', ended_at = null, error = null, begun = 0, failures = 0"
-        " where id = %s and state in ('cancelled', 'failed')",
-        [order_id],
-    )
+def resume(connection: psycopg.Connection, order_id: str, now: datetime) -> bool:
+    """Go on with an order that was cancelled or failed; False if it was neither. One with nothing left is done."""
+    with connection.transaction():
+        resumed = connection.execute(
+            "update rework set state = 'open', ended_at = null, error = null, begun = 0, failures = 0"
+            " where id = %s and state in ('cancelled', 'failed')",
+            [order_id],
+        )
+        attempts.close(connection, order_id, now)
     return resumed.rowcount == 1
 
 
