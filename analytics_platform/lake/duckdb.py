@@ -6,11 +6,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from analytics_platform.errors import DeclarationError
+from analytics_platform.errors import DamagedTableError, DeclarationError
 from analytics_platform.lake.declared import require_columns, require_result, require_same_answer
 from analytics_platform.lake.grains import numbers_or_keys
-from analytics_platform.lake.model import Slice, lives_sql, recompute_sql, text, touched_by
-from analytics_platform.lake.shapes import INSTANT
+from analytics_platform.lake.model import Slice, is_stream, lives_sql, recompute_sql, text, touched_by
+from analytics_platform.lake.shapes import INSTANT, Layer
 from analytics_platform.lake.silver import WINNER_COLUMNS
 from analytics_platform.product import Key, Life, Model, Stream
 
@@ -58,7 +58,10 @@ def failed_rules(connection: duckdb.DuckDBPyConnection, rows: pa.Table, stream: 
 
 
 def recompute(connection: duckdb.DuckDBPyConnection, model: Model, read: Slice) -> pa.Table:
-    """The model's rows of just those grains; DeclarationError where its SQL cannot run, or yields other grains."""
+    """The model's rows of just those grains.
+
+    Raises DeclarationError where its SQL cannot run, DamagedTableError where a file of an input cannot be read.
+    """
     at = read.watermark.isoformat()
     connection.execute(f"create or replace temp macro watermark() as timestamptz '{at}'")
     if read.lives is not None:
@@ -109,10 +112,19 @@ def _of_grains(connection: duckdb.DuckDBPyConnection, model: Model, read: Slice,
     try:
         return _rows(connection, query)
     except duckdb.Error as error:
+        _require_whole(read, error)
         problem = f"its SQL cannot run: {_kind(error)}"
         raise DeclarationError(f"model {model.name}", problem, "mend its .sql file") from None
     finally:
         connection.unregister("dirty_grains")
+
+
+def _require_whole(read: Slice, error: duckdb.Error) -> None:
+    """Raise DamagedTableError if the error speaks of a file of an input: it is gone, or no Parquet."""
+    for name, files in read.files.items():
+        if any(file in str(error) for file in files):
+            table = f"{name}/{Layer.SILVER}" if is_stream(read.columns[name]) else name
+            raise DamagedTableError(table, "a file that holds rows to recompute cannot be read") from None
 
 
 def _kind(error: duckdb.Error) -> str:

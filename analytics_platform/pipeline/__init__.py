@@ -187,6 +187,7 @@ def _spend(seconds: float, rework: Rework, parts: Parts) -> Iterator[CycleReport
 
 def _take_over(lease: Lease, parts: Parts) -> None:
     """See the tables as they are now; after a writer that did not end in order, fence it off from every one of them."""
+    parts.failing.clear()
     for table in parts.tables.written().values():
         table.refresh()
     require_known(parts)

@@ -1,45 +1,81 @@
 """Recomputing models: just the dirty grains, from what their inputs hold now, each model replaced in one commit."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.errors import DeclarationError
+from analytics_platform.errors import DamagedTableError, DeclarationError, PlatformError
 from analytics_platform.facts import Failpoint, ModelReport
 from analytics_platform.lake.duckdb import read_files, recompute
 from analytics_platform.lake.grains import EPOCH, grains_touched, next_gathering, over, values_of, within
 from analytics_platform.lake.model import LATENESS, Slice, touched_by
 from analytics_platform.lake.rewrite import changed_rows, files_rewritten, parts_of
+from analytics_platform.lake.shapes import DataFile
 from analytics_platform.lake.tables import Table
-from analytics_platform.ledger.postgres import dirty, timers
+from analytics_platform.ledger.postgres import alarms, dirty, timers
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.slices import slice_of
 from analytics_platform.pipeline.watermarks import Newest, of_model, recorded_watermarks, watermarks_now
-from analytics_platform.product import Model, Window
+from analytics_platform.product import Model, Pipeline, Window
 
+log = logging.getLogger(__name__)
 MOST_GRAINS = 50_000  # of one model in one cycle; what is left stays dirty for the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recomputed:
-    """What became of the models: reports of those that were dirty, the marks seen, the streams' watermarks."""
+    """What became of the models: reports of those that were dirty, the marks worked off, the streams' watermarks.
+
+    `failed` are those that could not be recomputed: what they must recompute stays dirty.
+    """
 
     reports: Mapping[str, ModelReport]
     seen_marks: Mapping[str, Mapping[str, int]]
     watermarks: Mapping[str, datetime]
+    failed: Mapping[str, PlatformError]
 
 
-def mark_touched(stream: str, rows: pa.Table, cause: str, parts: Parts, *, at_once: bool = False) -> None:
-    """Have every model recompute what these silver rows of a stream belong to, be they added or removed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a model's table has rows of the grains, if it has any: files to be replaced, their rows, those `inside`."""
+
+    files: list[DataFile]
+    rows: pa.Table
+    inside: Any
+
+
+def with_inputs(models: Collection[str], pipeline: Pipeline) -> set[str]:
+    """The models and every model that they are computed from."""
+    found = set(models)
+    for model in reversed(pipeline.models):
+        if model.name in found:
+            found |= set(model.inputs) & set(pipeline.model_names)
+    return found
+
+
+def mark_touched(
+    stream: str,
+    rows: pa.Table,
+    cause: str,
+    parts: Parts,
+    *,
+    at_once: bool = False,
+    only: Collection[str] | None = None,
+) -> None:
+    """Have every model (or `only` some) recompute what these silver rows of a stream belong to, added or removed.
 
     Late rows of windows that are over are gathered for a while, unless they shall count `at_once`.
     """
     watermarks = recorded_watermarks(parts)
     for model in parts.pipeline.readers(stream):
+        if only is not None and model.name not in only:
+            continue
         seen = rows.filter(pc.invert(_is_too_late(rows, model)))
         grains = grains_touched(seen[touched_by(model, stream)], model.grain)
         at = of_model(model, parts.pipeline, watermarks)
@@ -57,61 +93,102 @@ def count_too_late(stream: str, rows: pa.Table, parts: Parts) -> dict[str, int]:
 
 
 def is_due(parts: Parts) -> bool:
-    """Whether a cycle without any batch has something to do: a grain is dirty, or time has reached a timer."""
-    if dirty.is_any(parts.ledger, parts.pipeline.model_names):
+    """Whether a cycle without any batch has something to do: a grain is dirty, or time has reached a timer.
+
+    Models that failed in this lease are tried with the next batches, or by the next lease.
+    """
+    names = [name for name in parts.pipeline.model_names if name not in parts.failing]
+    if dirty.is_any(parts.ledger, names):
         return True
-    first = timers.first_due(parts.ledger, parts.pipeline.model_names)
+    first = timers.first_due(parts.ledger, names)
     watermarks = watermarks_now(parts, {}) if first else {}
     at = {name: of_model(parts.pipeline.model(name), parts.pipeline, watermarks) for name in first}
     return any(found is not None and first[name] <= found for name, found in at.items())
 
 
-def recompute_models(parts: Parts, epoch: int, newest: Newest) -> Recomputed:
-    """Let timers fire, and recompute what is dirty, in the order of lineage.
+def recompute_models(parts: Parts, epoch: int, newest: Newest, asked: Collection[str] = ()) -> Recomputed:
+    """Let timers fire, and recompute what is dirty, in the order of lineage; one that fails keeps no other waiting.
 
-    `newest` are the highest event times by partition of the streams that this cycle has judged.
+    `newest` are the highest event times by partition of the streams that this cycle has judged. Models that are `asked`
+    for are recomputed wherever one that they read is, be its rows the same as before.
     """
     watermarks = watermarks_now(parts, newest)
-    reports, seen = {}, {}
+    reports, seen, failed = {}, {}, {}
     for model in parts.pipeline.models:
         at = of_model(model, parts.pipeline, watermarks) or EPOCH
         timers.fire(parts.ledger, model.name, at)
-        seen[model.name] = dirty.marks(parts.ledger, model.name, MOST_GRAINS)
-        if seen[model.name]:
-            reports[model.name] = recompute_model(model, seen[model.name], at, parts, epoch)
-    return Recomputed(reports=reports, seen_marks=seen, watermarks=watermarks)
+        marks = dirty.marks(parts.ledger, model.name, MOST_GRAINS)
+        behind = [name for name in model.inputs if name in failed]
+        if marks and behind:  # computed from old rows, it would have to be again
+            failed[model.name] = failed[behind[0]]
+            parts.failing.add(model.name)
+            continue
+        try:
+            if marks:
+                reports[model.name] = recompute_model(model, marks, at, parts, epoch, asked)
+        except (DeclarationError, DamagedTableError) as error:
+            failed[model.name] = error
+            _tell(model, error, parts)
+        else:
+            seen[model.name] = marks
+            parts.failing.discard(model.name)
+    return Recomputed(reports=reports, seen_marks=seen, watermarks=watermarks, failed=failed)
 
 
-def recompute_model(model: Model, marks: Mapping[str, int], at: datetime, parts: Parts, epoch: int) -> ModelReport:
+def recompute_model(
+    model: Model, marks: Mapping[str, int], at: datetime, parts: Parts, epoch: int, asked: Collection[str]
+) -> ModelReport:
     """Replace the marked grains by what their inputs say when time has come to `at`; one without rows disappears."""
     table = parts.tables.by_name[model.name]
+    grains = values_of(marks, model.grain, table.shape.columns.field(model.grain.column).type)
+    place = _place(model, table, grains, parts)
+    readers = parts.pipeline.readers(model.name)
+    _mark(model, place.rows.filter(place.inside), [reader for reader in readers if reader.name in asked], parts)
     read = slice_of(model, marks.keys(), at, parts)
     rows = recompute(parts.query, model, read).cast(table.shape.columns)
-    kind = table.shape.columns.field(model.grain.column).type
-    grains = values_of(marks, model.grain, kind)
     _require_own(rows, model, grains)
-    _replace(model, table, rows, grains, parts, epoch)
+    _replace(model, table, rows, place, parts, epoch)
     _arm_ends(model, read, parts)
     return ModelReport(model=model.name, grains=len(marks), version=table.version, rows=table.rows())
 
 
-def _replace(model: Model, table: Table, rows: pa.Table, grains: pa.Array, parts: Parts, epoch: int) -> None:
+def _place(model: Model, table: Table, grains: pa.Array, parts: Parts) -> Place:
+    files = files_rewritten(table.files(), model.grain.column, grains.to_pylist())
+    try:
+        rows = read_files(parts.query, table.uris(files), table.shape.columns)
+    except duckdb.Error:
+        raise DamagedTableError(model.name, "a file that holds rows to replace cannot be read") from None
+    return Place(files=files, rows=rows, inside=within(rows, model.grain.column, grains))
+
+
+def _replace(model: Model, table: Table, rows: pa.Table, place: Place, parts: Parts, epoch: int) -> None:
     """Put the rows in the place of those that the table has of these grains, after marking who reads what changes."""
-    column, decided_on = model.grain.column, table.version
-    files = files_rewritten(table.files(), column, grains.to_pylist())
-    before = read_files(parts.query, table.uris(files), table.shape.columns)
-    inside = within(before, column, grains)
-    changed = changed_rows(before.filter(inside), rows)
+    decided_on = table.version
+    changed = changed_rows(place.rows.filter(place.inside), rows)
     if not changed.num_rows:
         return
-    for reader in parts.pipeline.readers(model.name):
-        touched = grains_touched(changed[touched_by(reader, model.name)], reader.grain)
+    _mark(model, changed, parts.pipeline.readers(model.name), parts)
+    replaced = {file.path for file in place.files}
+    kept = [file for file in table.files() if file.path not in replaced]
+    merged = pa.concat_tables([place.rows.filter(pc.invert(place.inside)), rows])
+    table.replace(place.files, parts_of(merged, model.grain.column, kept), decided_on=decided_on, epoch=epoch)
+
+
+def _mark(model: Model, rows: pa.Table, readers: Collection[Model], parts: Parts) -> None:
+    """Have those readers recompute what these rows of the model belong to."""
+    for reader in readers:
+        touched = grains_touched(rows[touched_by(reader, model.name)], reader.grain)
         dirty.mark(parts.ledger, reader.name, touched, model.name)
         parts.reached(Failpoint.AFTER_DIRTY)
-    replaced = {file.path for file in files}
-    kept = [file for file in table.files() if file.path not in replaced]
-    merged = pa.concat_tables([before.filter(pc.invert(inside)), rows])
-    table.replace(files, parts_of(merged, column, kept), decided_on=decided_on, epoch=epoch)
+
+
+def _tell(model: Model, error: PlatformError, parts: Parts) -> None:
+    """Log and alarm that a model cannot be recomputed: once in a lease, and not in every one."""
+    if model.name in parts.failing:
+        return
+    parts.failing.add(model.name)
+    log.error("model.failing", extra={"model": model.name, "reason": str(error)})
+    alarms.raise_model_failing(parts.ledger, model.name, str(error), parts.now())
 
 
 def _arm_ends(model: Model, read: Slice, parts: Parts) -> None:

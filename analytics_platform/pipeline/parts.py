@@ -59,6 +59,7 @@ class Parts:
     now: Callable[[], datetime] = _utc_now
     reached: Callable[[Failpoint], None] = _nothing
     pause: Callable[[float], object] = field(default_factory=lambda: threading.Event().wait)
+    failing: set[str] = field(default_factory=set)  # models that the running lease could not recompute
 
     def pins(self, stream: Stream) -> Pins:
         """What the stream is judged with today; the ledger has the contract from then on."""

@@ -19,7 +19,7 @@ from analytics_platform.ledger.rework import Kind, Order
 from analytics_platform.pipeline.land import with_batch
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import record_again, record_manifests
-from analytics_platform.pipeline.recover_models import mark_everything
+from analytics_platform.pipeline.recover_models import mark_everything, mark_readers
 from analytics_platform.pipeline.recover_tables import held, rows_of
 
 WHO = "ap table repair"
@@ -57,6 +57,7 @@ def _recomputed(table: Table, damaged: Sequence[Damage], lease: Lease, parts: Pa
     """A model's files are dropped once its grains are marked: the next cycle computes them."""
     model = parts.pipeline.model(table.shape.name)
     mark_everything(model, f"{len(damaged)} damaged files", parts)
+    mark_readers(model, f"{len(damaged)} damaged files of {model.name}", parts)
     table.drop([found.file for found in damaged], epoch=lease.epoch)
     return [f"{_name(found, table)}: dropped; the next run computes its rows again" for found in damaged]
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics_platform.errors import DamagedTableError
 from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.grains import grains_touched
 from analytics_platform.lake.model import touched_by
@@ -13,7 +15,7 @@ from analytics_platform.lake.shapes import DataFile
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import dirty
 from analytics_platform.pipeline.parts import Parts
-from analytics_platform.product import Model
+from analytics_platform.product import Model, Window
 
 STEP_BYTES = 32 << 20  # of files read together, compressed
 
@@ -23,6 +25,7 @@ def renew_outdated(parts: Parts, epoch: int) -> list[str]:
     outdated = [model for model in parts.pipeline.models if parts.tables.by_name[model.name].is_outdated]
     for model in outdated:
         mark_everything(model, "its columns changed", parts)
+        mark_readers(model, f"columns of {model.name} changed", parts)
         parts.tables.by_name[model.name].renew(epoch)
     return [model.name for model in outdated]
 
@@ -36,7 +39,7 @@ def mark_everything(model: Model, cause: str, parts: Parts) -> int:
     for name in model.inputs:
         table, column = parts.tables.input(name), touched_by(model, name)
         keep_from = _whole_from(name, table, parts)
-        for rows in _steps(table, column, parts):
+        for rows in _steps(table, table.files(), column, parts):
             read += rows.num_rows
             if keep_from is not None:
                 rows = rows.filter(pc.greater_equal(rows["event_at"], keep_from))
@@ -44,17 +47,39 @@ def mark_everything(model: Model, cause: str, parts: Parts) -> int:
     return read
 
 
+def mark_readers(model: Model, cause: str, parts: Parts) -> None:
+    """Have everything recomputed that the model's readers hold, to be done before rows of the model vanish.
+
+    What comes instead marks only grains that it belongs to; and which grains vanish, damaged files cannot say.
+    """
+    for reader in parts.pipeline.readers(model.name):
+        table, column = parts.tables.by_name[reader.name], reader.grain.column
+        if table.is_outdated:  # it is emptied itself
+            continue
+        bounds = [_whole_from(name, parts.tables.input(name), parts) for name in reader.inputs]
+        keep_from = max((bound for bound in bounds if bound is not None), default=None)
+        damaged = {file.path for file in table.missing(table.files())}  # their rows are no longer there
+        for rows in _steps(table, [file for file in table.files() if file.path not in damaged], column, parts):
+            if keep_from is not None and isinstance(reader.grain, Window):
+                rows = rows.filter(pc.greater_equal(rows[column], keep_from))
+            dirty.mark(parts.ledger, reader.name, grains_touched(rows[column], reader.grain), cause)
+
+
 def rows_to_read(model: Model, parts: Parts) -> int:
     """How many rows `mark_everything` would read."""
     return sum(parts.tables.input(name).rows() for name in model.inputs)
 
 
-def _steps(table: Table, column: str, parts: Parts) -> Iterator[pa.Table]:
-    """The table's rows with that column, and their event time if they have one, some files at a time."""
+def _steps(table: Table, files: Sequence[DataFile], column: str, parts: Parts) -> Iterator[pa.Table]:
+    """The files' rows with that column, and their event time if they have one, some files at a time."""
     names = [name for name in dict.fromkeys((column, "event_at")) if name in table.shape.columns.names]
     columns = pa.schema([table.shape.columns.field(name) for name in names])
-    for files in _portions(table.files()):
-        yield read_files(parts.query, table.uris(files), columns)
+    for portion in _portions(files):
+        try:
+            rows = read_files(parts.query, table.uris(portion), columns)
+        except duckdb.Error:
+            raise DamagedTableError(table.shape.name, "a file cannot be read") from None
+        yield rows
 
 
 def _portions(files: Sequence[DataFile]) -> Iterator[list[DataFile]]:

@@ -22,7 +22,15 @@ from analytics_platform.pipeline.manifests import Circumstances
 from analytics_platform.pipeline.models import mark_touched, recompute_models
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import record_manifests
-from analytics_platform.pipeline.rework.change import Change, cause_of, change_of, manifests_of, models_only, notes_of
+from analytics_platform.pipeline.rework.change import (
+    Change,
+    cause_of,
+    change_of,
+    manifests_of,
+    models_asked,
+    models_only,
+    notes_of,
+)
 from analytics_platform.pipeline.rework.elsewhere import elsewhere
 from analytics_platform.pipeline.rework.judging import judge_scope
 from analytics_platform.pipeline.rework.scope import Scope, bronze_of, scope_of
@@ -106,13 +114,15 @@ def run_chunk(chunk: Chunk, lease: Lease, parts: Parts) -> CycleReport | None:
     scope = scope_of(chunk, parts)
     change = _change(scope, parts)
     attempts.remember(parts.ledger, chunk.order.id, scope.stream, notes_of(scope, change))
-    if not change.is_any and not change.touched.num_rows:
+    asked = models_asked(chunk.order, parts.pipeline)
+    if not asked and not change.is_any and not change.touched.num_rows:
         _done(chunk, lease, parts)
         return None
+    mark_touched(scope.stream, scope.silver.rows, cause_of(chunk), parts, at_once=True, only=asked)
     mark_touched(scope.stream, change.touched, cause_of(chunk), parts, at_once=True)
     parts.reached(Failpoint.AFTER_DIRTY)
     write_tables(change, parts, lease.epoch)
-    return _publish(change, lease, parts, began)
+    return _publish(change, asked, lease, parts, began)
 
 
 def _change(scope: Scope, parts: Parts) -> Change:
@@ -123,8 +133,7 @@ def _change(scope: Scope, parts: Parts) -> Change:
         return change_of(scope, rejudged, elsewhere(scope, rejudged.silver, parts))
     if f"{stream}/{Layer.BRONZE}" in assets:
         bronze_of(scope, parts)
-    touched = scope.silver.rows if set(assets) & set(parts.pipeline.model_names) else scope.silver.rows.slice(0, 0)
-    return models_only(scope, touched, parts)
+    return models_only(scope, parts)
 
 
 def _done(chunk: Chunk, lease: Lease, parts: Parts) -> None:
@@ -133,9 +142,11 @@ def _done(chunk: Chunk, lease: Lease, parts: Parts) -> None:
         attempts.finish(parts.ledger, _reworked(chunk), parts.now())
 
 
-def _publish(change: Change, lease: Lease, parts: Parts, began: float) -> CycleReport:
-    models = recompute_models(parts, lease.epoch, {})
+def _publish(change: Change, asked: set[str], lease: Lease, parts: Parts, began: float) -> CycleReport:
+    models = recompute_models(parts, lease.epoch, {}, asked)
     now, chunk = parts.now(), change.scope.chunk
+    for name in sorted(models.failed.keys() & asked if chunk.order.assets else ()):  # asked for by name: not done
+        raise models.failed[name]
     around = Circumstances(epoch=lease.epoch, now=now, cause=cause_of(chunk), versions=parts.tables.versions())
     manifests = manifests_of(change, around, parts)
     cycle = publication.Cycle(
@@ -146,7 +157,8 @@ def _publish(change: Change, lease: Lease, parts: Parts, began: float) -> CycleR
         watermarks=models.watermarks,
         reworked=_reworked(chunk),
     )
-    publication.publish(parts.ledger, lease, record_manifests(cycle, lease, parts))
+    is_same = not manifests and cycle.versions == publication.published_versions(parts.ledger, parts.pipeline.name)
+    publication.publish(parts.ledger, lease, cycle if is_same else record_manifests(cycle, lease, parts))
     parts.reached(Failpoint.AFTER_PUBLISH)
     seconds = time.monotonic() - began
     batches = [str(manifest.batch) for manifest in manifests]
