@@ -1,14 +1,11 @@
 """Delta tables on disk: the one way they are read and written. A commit carries the writer's epoch."""
 
-import json
 import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
@@ -17,11 +14,12 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from analytics_platform.errors import DamagedTableError, FencedError, StaleError
 from analytics_platform.facts import Failpoint
+from analytics_platform.lake.delta_files import added, bounds_of, data_files
 from analytics_platform.lake.delta_log import cut_off
 from analytics_platform.lake.evolve import columns_to_add, misfits, require_fit
 from analytics_platform.lake.fingerprint import add, fingerprint
 from analytics_platform.lake.parquet import Damage, content_of, damaged
-from analytics_platform.lake.shapes import INSTANT, DataFile, TableShape, hashed
+from analytics_platform.lake.shapes import DataFile, TableShape, hashed
 
 WRITER = "writer"  # the application whose transaction version is the epoch
 CONFIGURATION = {
@@ -84,7 +82,7 @@ class Table:
     def files(self) -> list[DataFile]:
         """The files of the version last seen."""
         if self._files[0] != self.version:
-            self._files = (self.version, _data_files(self._delta, self.shape.bounded_by))
+            self._files = (self.version, data_files(self._delta, self.shape.bounded_by))
         return self._files[1]
 
     def rows(self) -> int:
@@ -120,16 +118,25 @@ class Table:
     def restore(self, version: int, *, epoch: int) -> int:
         """Make the table hold again what it held at that version, in one commit; returns the version now.
 
-        Raises DamagedTableError if that version, or a file of it, is no longer there.
+        Whether its files are still there does not matter: what is missing then is missing again. Raises
+        DamagedTableError if the log does not know that version any more.
         """
         if version == self.version:
             return version
         try:
-            self._delta.restore(version, commit_properties=_properties(epoch))
+            then = DeltaTable(str(self.root), version=version)
+            if self.shape.is_derived and then.schema() != self._delta.schema():
+                # it was renewed since: its columns go back, too
+                self._delta.restore(version, commit_properties=_properties(epoch))
+                return self.refresh()
         except DeltaError as error:
             problem = f"version {version} cannot be restored: {_first_line(error)}"
             raise DamagedTableError(self.shape.name, problem) from error
-        return self.refresh()
+        wanted, there = ({f.path: f for f in data_files(d, self.shape.bounded_by)} for d in (then, self._delta))
+        actions: list[AddAction | RemoveAction] = [RemoveAction(p, True, _now_ms()) for p in there.keys() - wanted]
+        actions += [added(wanted[path], _now_ms()) for path in wanted.keys() - there]
+        self._commit(actions, decided_on=self.version, epoch=epoch)
+        return self.version
 
     def stamp(self, epoch: int) -> None:
         """Commit nothing but the epoch, so that a writer of an older one can commit no more."""
@@ -203,8 +210,8 @@ class Table:
         name = f"part-{content:016x}-{uuid.uuid4().hex}.parquet"
         path = self.root / name
         pq.write_table(rows, path, compression="zstd", compression_level=1, use_dictionary=_repetitive(rows))
-        bounds = _bounds(rows, self.shape.bounded_by)
-        return AddAction(name, path.stat().st_size, {}, _now_ms(), changes_data, json.dumps(bounds))
+        bounds = bounds_of(rows, self.shape.bounded_by)
+        return AddAction(name, path.stat().st_size, {}, _now_ms(), changes_data, bounds)
 
     def _commit(
         self, actions: list[AddAction | RemoveAction], *, decided_on: int, epoch: int, mode: str = "append"
@@ -257,39 +264,4 @@ def _repetitive(rows: pa.Table) -> list[str]:
         name
         for name in ("batch", "partition", "schema_id", "outcome", "reason", "channel", "state", "city")
         if name in rows.column_names
-    ]
-
-
-def _bounds(rows: pa.Table, columns: Sequence[str]) -> dict[str, Any]:
-    """Delta's file statistics, of those columns only."""
-    low, high = {}, {}
-    for name in columns:
-        extremes = pc.min_max(rows[name])
-        if extremes["min"].is_valid:
-            low[name], high[name] = _as_json(extremes["min"]), _as_json(extremes["max"])
-    return {"numRecords": rows.num_rows, "minValues": low, "maxValues": high, "nullCount": {}}
-
-
-def _as_json(value: pa.Scalar) -> Any:
-    """A bound as Delta writes it; instants as integers would not be valid, so in ISO with microseconds."""
-    if value.type == INSTANT:
-        return value.as_py().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return value.as_py()
-
-
-def _data_files(delta: DeltaTable, columns: Sequence[str]) -> list[DataFile]:
-    actions = pa.table(delta.get_add_actions(flatten=True))
-    found = {name: actions[name].to_pylist() for name in actions.column_names}
-    count = actions.num_rows
-    low = {c: found.get(f"min.{c}", [None] * count) for c in columns}
-    high = {c: found.get(f"max.{c}", [None] * count) for c in columns}
-    return [
-        DataFile(
-            path=found["path"][i],
-            rows=found["num_records"][i] or 0,
-            size=found["size_bytes"][i],
-            low={c: low[c][i] for c in columns},
-            high={c: high[c][i] for c in columns},
-        )
-        for i in range(count)
     ]

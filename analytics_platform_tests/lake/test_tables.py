@@ -217,6 +217,19 @@ def test_a_table_can_be_made_to_hold_again_what_it_held(tmp_path):
     assert content(tmp_path) == [{"batch": 1, "x": "a"}] and table.epoch() == 3
 
 
+def test_a_version_is_restored_though_a_file_of_it_is_gone(tmp_path):
+    table = Table.open(tmp_path, SHAPE)
+    put(table, 2, "c")
+    version, _ = put(table, 1, "a")
+    then = table.files()
+    for file in files_of_batch(then, 1):
+        (table.root / file.path).unlink()
+    put(table, 1, "b", epoch=2)
+    table.restore(version, epoch=3)
+    assert sorted(map(repr, table.files())) == sorted(map(repr, then))
+    assert table.missing(table.files()) == files_of_batch(then, 1)
+
+
 def test_vacuum_deletes_what_a_killed_writer_left_once_it_is_old(tmp_path):
     table = Table.open(tmp_path, SHAPE)
     put(table, 1, "a")

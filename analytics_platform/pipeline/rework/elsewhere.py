@@ -47,7 +47,8 @@ def moved_ids(before: pa.Table, after: pa.Table) -> pa.Array:
 def elsewhere(scope: Scope, after: pa.Table, parts: Parts) -> Elsewhere:
     """What follows in other batches from silver holding `after` of the scope's batches."""
     silver, exceptions = (parts.tables.of(scope.stream, layer) for layer in (Layer.SILVER, Layer.EXCEPTIONS))
-    ids = moved_ids(scope.silver.rows, after)
+    columns = after.column_names
+    ids = moved_ids(pa.concat_tables([scope.silver.rows.select(columns), scope.lost.select(columns)]), after)
     if not len(ids):
         return nothing_elsewhere(scope.stream, parts)
     here = after.filter(pc.is_in(after["event_id"], value_set=ids))

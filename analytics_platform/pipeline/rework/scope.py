@@ -1,22 +1,23 @@
 """What a chunk of rework looks at: its batches, what the tables hold of them, and files that are damaged."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analytics_platform.errors import BronzeChangedError, DamagedTableError
 from analytics_platform.facts import OPEN_STATES, Batch, Manifest, Pins
 from analytics_platform.lake.fingerprint import row_hashes
-from analytics_platform.lake.prune import files_with_any
+from analytics_platform.lake.prune import files_of_batch, files_with_any
 from analytics_platform.lake.select import rows_between, sums_by_batch
 from analytics_platform.lake.shapes import DataFile, Layer, hashed
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import planning, publication
 from analytics_platform.ledger.rework import TODAYS_VERSIONS, Chunk, Ruling, ruling_of, standing_ruling
-from analytics_platform.pipeline.judge import Case
+from analytics_platform.pipeline.judge import Case, decode_rows
 from analytics_platform.pipeline.parts import Parts
 
 
@@ -30,13 +31,18 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """The batches that a chunk judges: its own, and all that a damaged file may have held rows of."""
+    """The batches that a chunk judges: its own, and all that a damaged file may have held rows of.
+
+    `lost` are the rows that silver may have held in damaged files, by what bronze holds of their batches: rows that
+    were never published, too, but all that were.
+    """
 
     chunk: Chunk
     batches: tuple[Batch, ...]
     manifests: Mapping[int, Manifest]
     silver: Held
     exceptions: Held
+    lost: pa.Table
 
     @property
     def stream(self) -> str:
@@ -50,23 +56,56 @@ class Scope:
 
 
 def scope_of(chunk: Chunk, parts: Parts) -> Scope:
-    """Read what is there, and widen the chunk until no damaged file reaches beyond it."""
-    stream = chunk.batches[0].id.stream
-    batches, manifests = chunk.batches, chunk.manifests
+    """Read what is there, and widen the chunk until no damaged file reaches beyond it.
+
+    Files that are missing are mended together, wherever they are: to judge the batches of one takes the others.
+    """
+    tables = [parts.tables.of(chunk.batches[0].id.stream, layer) for layer in (Layer.SILVER, Layer.EXCEPTIONS)]
+    missing = [file for table in tables for file in table.missing(table.files())]
+    batches, manifests = _widened(chunk.batches, chunk.manifests, missing, parts)
     while True:
         first, last = batches[0].id.number, batches[-1].id.number
-        silver, exceptions = (
-            held_between(parts.tables.of(stream, layer), first, last, parts)
-            for layer in (Layer.SILVER, Layer.EXCEPTIONS)
+        silver, exceptions = (held_between(table, first, last, parts) for table in tables)
+        scope = Scope(
+            chunk=chunk,
+            batches=batches,
+            manifests=manifests,
+            silver=silver,
+            exceptions=exceptions,
+            lost=silver.rows.slice(0, 0),
         )
-        broken = (*silver.broken, *exceptions.broken)
-        numbers = range(
-            min([first, *(f.low["batch"] for f in broken)]), max([last, *(f.high["batch"] for f in broken)]) + 1
-        )
-        found = [b for b in planning.batches_numbered(parts.ledger, stream, numbers) if b.state not in OPEN_STATES]
-        if len(found) == len(batches):
-            return Scope(chunk=chunk, batches=batches, manifests=manifests, silver=silver, exceptions=exceptions)
-        batches, manifests = tuple(found), publication.manifests_of(parts.ledger, stream, numbers)
+        batches, manifests = _widened(batches, manifests, (*silver.broken, *exceptions.broken), parts)
+        if len(batches) == len(scope.batches):
+            return replace(scope, lost=_lost(scope, parts)) if silver.broken else scope
+
+
+def _widened(
+    batches: tuple[Batch, ...], manifests: Mapping[int, Manifest], broken: Sequence[DataFile], parts: Parts
+) -> tuple[tuple[Batch, ...], Mapping[int, Manifest]]:
+    """The batches, and all others from the first to the last that one of the files may have held rows of."""
+    if not broken:
+        return batches, manifests
+    stream, first, last = batches[0].id.stream, batches[0].id.number, batches[-1].id.number
+    numbers = range(
+        min([first, *(f.low["batch"] for f in broken)]), max([last, *(f.high["batch"] for f in broken)]) + 1
+    )
+    found = [b for b in planning.batches_numbered(parts.ledger, stream, numbers) if b.state not in OPEN_STATES]
+    return tuple(found), publication.manifests_of(parts.ledger, stream, numbers)
+
+
+def _lost(scope: Scope, parts: Parts) -> pa.Table:
+    """Every row of bronze, of batches in damaged files of silver, that can be decoded with what they were judged by."""
+    columns = parts.tables.of(scope.stream, Layer.SILVER).shape.columns
+    bronze, found = bronze_of(scope, parts), [columns.empty_table()]
+    for batch in scope.batches:
+        if not files_of_batch(scope.silver.broken, batch.id.number):
+            continue
+        pins = pins_recorded(scope.manifests[batch.id.number])
+        case = Case(batches=(batch,), bronze=_slice(bronze, (batch,)), pins=pins)
+        rows = decode_rows(case.bronze, case, parts)
+        rows = rows.append_column("late_micros", pa.nulls(rows.num_rows, pa.int64()))
+        found.append(rows.filter(pc.is_null(rows["reason"])).select(columns.names).cast(columns))
+    return pa.concat_tables(found)
 
 
 def held_between(table: Table, first: int, last: int, parts: Parts) -> Held:
