@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from analytics_platform.ledger.postgres.alarms import raise_run_failing
+from analytics_platform.ledger.postgres.alarms import REMINDED_AFTER, raise_model_failing, raise_run_failing
 from analytics_platform.postgres import connect, migrate
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -39,3 +39,10 @@ def test_after_a_success_new_trouble_is_told_again(ledger):
 def test_each_pipeline_has_alarms_of_its_own(ledger):
     assert raise_run_failing(ledger, "shop", 3, "r3", None, NOW)
     assert raise_run_failing(ledger, "auction", 3, "a3", None, NOW)
+
+
+def test_a_model_that_fails_is_told_once_for_each_reason_and_again_after_a_day(ledger):
+    assert raise_model_failing(ledger, "revenue", "its SQL cannot run", NOW)
+    assert not raise_model_failing(ledger, "revenue", "its SQL cannot run", NOW + MINUTE)
+    assert raise_model_failing(ledger, "revenue", "a file is gone", NOW + MINUTE)
+    assert raise_model_failing(ledger, "revenue", "its SQL cannot run", NOW + REMINDED_AFTER)
