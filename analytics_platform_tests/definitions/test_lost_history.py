@@ -56,6 +56,7 @@ def test_with_an_empty_dagster_leases_go_on_and_the_hour_is_reported_anew(ledger
         assert sorted(outcomes(parts).values()) == ["duplicate", "published", "published", "published"]
         event = empty.get_latest_materialization_event(dg.AssetKey(["orders", "silver"]))
         hours = empty.get_materialized_partitions(dg.AssetKey(["orders", "silver"]))
+    assert event is not None and event.asset_materialization is not None
     metadata = event.asset_materialization.metadata
     assert metadata["dagster/partition_row_count"].value == 3  # the hour so far, with what the lost one was told of
     assert partition_of(datetime.now(UTC).replace(minute=0, second=0, microsecond=0)) in hours
