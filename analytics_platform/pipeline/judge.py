@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics_platform.errors import DamagedTableError
 from analytics_platform.facts import Batch, Failpoint, Outcome, Pins, StreamSchemas
 from analytics_platform.ingest.decode import decode
 from analytics_platform.lake import shapes
@@ -139,7 +141,11 @@ def earlier_winners(case: Case, ids: pa.Array, parts: Parts) -> pa.Table:
     """The published copies of those ids (ascending) in batches before the case."""
     table = parts.tables.of(case.stream, Layer.SILVER)
     files = files_with_any(table.files(), "event_id", ids.to_pylist())
-    return winners(parts.query, table.uris(files), ids, case.batches[0].id.number)
+    try:
+        return winners(parts.query, table.uris(files), ids, case.batches[0].id.number)
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:  # the latter: it is no Parquet
+        problem = "a file that may hold copies of new ids cannot be read, `ap table repair` rebuilds it"
+        raise DamagedTableError(table.shape.name, problem) from error
 
 
 def newest_before(case: Case, parts: Parts) -> dict[int, datetime]:

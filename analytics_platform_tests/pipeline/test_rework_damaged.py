@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import pytest
 
+from analytics_platform.errors import DamagedTableError
 from analytics_platform.facts import Failpoint
 from analytics_platform.ledger.rework import Kind, OrderState
 from analytics_platform_tests.pipeline.ordered import discard, give, is_worked_off, progress_of, rework
@@ -89,3 +90,19 @@ def test_a_stricter_rule_over_a_missing_file_leaves_models_with_what_is_publishe
         assert rework(parts, Kind.BACKFILL, 1).state is OrderState.DONE
         assert outcomes(parts) == {(0, 0): "quarantined", (0, 1): "quarantined", (0, 2): "published"}
         assert revenue(parts) == {0: 30} and is_worked_off(parts)
+
+
+@pytest.mark.parametrize(
+    "ruin", [lambda path: path.unlink(), lambda path: path.write_bytes(b"x" * path.stat().st_size)]
+)
+def test_a_live_batch_that_needs_a_damaged_file_nobody_mends_says_which_table_and_what_to_do(
+    ledger_dsn, tmp_path, ruin
+):
+    kafka = kafka_with([[], []])
+    with opened(ledger_dsn, tmp_path, kafka) as parts:
+        one_by_one(parts, kafka, [order(1), order(50)])
+        table = parts.tables.by_name["orders/silver"]
+        ruin(table.root / table.files()[0].path)
+        kafka.append(ORDERS.topic, 0, [order(20)])
+        with pytest.raises(DamagedTableError, match=r"orders/silver.*ap table repair"):
+            lease(parts, "next")
