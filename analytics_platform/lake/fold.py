@@ -33,6 +33,15 @@ def files_to_fold(files: Sequence[DataFile], before: Any, column: str = "batch")
     return []
 
 
+def files_of_model_to_fold(files: Sequence[DataFile], column: str) -> list[DataFile]:
+    """The first half of a model's small files, by grain, once there are many: time has left them behind.
+
+    One that is touched again after all is cut into small files by that commit.
+    """
+    small = sorted((f for f in files if f.size < TIERS[0] and f.low[column] is not None), key=lambda f: f.low[column])
+    return small[:FILES_PER_FOLD] if len(small) >= 2 * FILES_PER_FOLD else []
+
+
 def _oldest(files: Sequence[DataFile]) -> list[DataFile]:
     """As many of the oldest as may be held in memory at once, but at least two."""
     sizes = accumulate(file.size for file in files)

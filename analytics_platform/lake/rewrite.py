@@ -16,7 +16,7 @@ from analytics_platform.lake.fingerprint import row_hashes
 from analytics_platform.lake.prune import files_with_any
 from analytics_platform.lake.shapes import DataFile
 
-ROWS_PER_FILE = 20_000
+ROWS_PER_FILE = 2_000  # what each commit may have to rewrite; cold files are folded into larger ones by upkeep
 
 
 def files_rewritten(files: Sequence[DataFile], column: str, grains: Sequence[Any]) -> list[DataFile]:

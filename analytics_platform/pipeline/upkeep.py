@@ -1,11 +1,12 @@
 """Keeping tables small while a lease holds the lock: folding small files, deleting what nobody reads."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from analytics_platform.lake.duckdb import read_files
-from analytics_platform.lake.fold import files_expired, files_to_fold
+from analytics_platform.lake.fold import files_expired, files_of_model_to_fold, files_to_fold
 from analytics_platform.lake.log import forget_versions
-from analytics_platform.lake.shapes import Layer
+from analytics_platform.lake.shapes import DataFile, Layer
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import planning, publication
 from analytics_platform.ledger.postgres.lease import Lease
@@ -31,12 +32,22 @@ def fold_one(parts: Parts, lease: Lease) -> str | None:
         before = planning.first_unpublished(parts.ledger, stream.name)
         for layer in Layer:
             table = parts.tables.of(stream.name, layer)
-            files = files_to_fold(table.files(), before)
-            if files:
-                rows = read_files(parts.query, table.uris(files), table.shape.columns)
-                table.fold(files, rows, epoch=lease.epoch)
+            if _fold(table, files_to_fold(table.files(), before), parts, lease):
                 return table.shape.name
+    for model in parts.pipeline.models:
+        table, grain = parts.tables.by_name[model.name], model.grain
+        passes_with_time = isinstance(grain, Window) or grain.life is not None
+        if passes_with_time and _fold(table, files_of_model_to_fold(table.files(), grain.column), parts, lease):
+            return model.name
     return fold_manifests(parts, lease)
+
+
+def _fold(table: Table, files: Sequence[DataFile], parts: Parts, lease: Lease) -> bool:
+    """Put one file in the place of those; False if there are none."""
+    if files:
+        rows = read_files(parts.query, table.uris(files), table.shape.columns)
+        table.fold(files, rows, epoch=lease.epoch)
+    return bool(files)
 
 
 def trim_logs(parts: Parts) -> None:

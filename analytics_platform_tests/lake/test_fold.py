@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.lake.fold import FILES_PER_FOLD, TIERS, files_expired, files_to_fold
+from analytics_platform.lake.fold import FILES_PER_FOLD, TIERS, files_expired, files_of_model_to_fold, files_to_fold
 from analytics_platform.lake.shapes import DataFile
 
 
@@ -35,3 +35,12 @@ def test_a_table_of_many_commits_stays_a_few_files():
 def test_only_files_wholly_before_the_limit_expire():
     files = [file(1, 5, 1), file(4, 9, 1), file(10, 10, 1)]
     assert files_expired(files, "batch", 9) == [files[0]]
+
+
+def test_a_models_oldest_small_files_are_folded_and_never_those_that_time_still_reaches():
+    def of_model(low, size=1000):
+        return DataFile(path=str(low), rows=1, size=size, low={"minute": low}, high={"minute": low})
+
+    large, small = [of_model(0, TIERS[0])], [of_model(low) for low in range(1, 2 * FILES_PER_FOLD + 1)]
+    assert files_of_model_to_fold([*large, *small[1:]], "minute") == []
+    assert files_of_model_to_fold([*reversed(small), *large], "minute") == small[:FILES_PER_FOLD]
