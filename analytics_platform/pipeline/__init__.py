@@ -178,8 +178,10 @@ def _pause_after(batches: Sequence[Batch], report: CycleReport, parts: Parts) ->
 
 
 def _spend(seconds: float, rework: Rework, parts: Parts) -> Iterator[CycleReport]:
-    """Pass that time: with rework while there is some, which may overrun it by one chunk."""
+    """Pass that time: with rework while there is some, which may overrun it by one chunk, and gets one if starved."""
     until = time.monotonic() + seconds
+    if rework.is_starved():
+        yield from rework.step()
     while time.monotonic() < until and rework.is_open():
         yield from rework.step()
     parts.pause(max(0.0, until - time.monotonic()))

@@ -1,8 +1,8 @@
 """Files that are gone fail each live batch that looks into them, so an order that rebuilds them goes first."""
 
-import duckdb
 import pytest
 
+from analytics_platform.errors import DamagedTableError
 from analytics_platform.ledger.rework import Kind, OrderState
 from analytics_platform_tests.pipeline.ordered import give, progress_of
 from analytics_platform_tests.pipeline.orders import ORDERS, kafka_with, lease, opened, order, outcomes
@@ -16,7 +16,7 @@ def test_an_order_over_deleted_files_goes_before_live_batches(ledger_dsn, tmp_pa
         for file in silver.files():
             (silver.root / file.path).unlink()
         kafka.append(ORDERS.topic, 0, [order(1), order(3)])
-        with pytest.raises(duckdb.Error):
+        with pytest.raises(DamagedTableError):
             lease(parts, "without an order")
         given = give(parts, Kind.BACKFILL)
         lease(parts, "with one")

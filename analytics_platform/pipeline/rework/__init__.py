@@ -37,6 +37,7 @@ from analytics_platform.pipeline.rework.scope import Scope, bronze_of, scope_of
 from analytics_platform.pipeline.rework.write import write_tables
 
 log = logging.getLogger(__name__)
+PATIENCE_SECONDS = 2.0  # then a chunk goes before the next live batch: an order ends, however busy the stream
 # Of whatever hits a chunk only its order fails, and live batches go on; a lost connection ends the lease as always.
 FAILURES = (
     PlatformError,
@@ -56,6 +57,7 @@ class Rework:
     def __init__(self, parts: Parts, lease: Lease) -> None:
         self._parts, self._lease = parts, lease
         self._rows = FIRST_ROWS
+        self._stepped_at = time.monotonic()
 
     def is_open(self) -> bool:
         """Whether there is an order to work on."""
@@ -64,6 +66,10 @@ class Rework:
     def can_step(self) -> bool:
         """Whether some of it can be done now: what waits for batches that are still open cannot."""
         return orders.next_chunk(self._parts.ledger, self._parts.pipeline.name, 1) is not None
+
+    def is_starved(self) -> bool:
+        """Whether live batches have left no time for it for a while, though some of it can be done."""
+        return time.monotonic() - self._stepped_at > PATIENCE_SECONDS and self.can_step()
 
     def step(self) -> list[CycleReport]:
         """Judge the next chunk again; returns what was published, if anything."""
@@ -79,6 +85,8 @@ class Rework:
         except FAILURES as error:
             self._give_up(chunk, error)
             return []
+        finally:
+            self._stepped_at = time.monotonic()
         rows = sum(manifest.rows for manifest in chunk.manifests.values())
         self._rows = next_rows(rows, time.monotonic() - began, self._rows)
         return [report] if report else []
