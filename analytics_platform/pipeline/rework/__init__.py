@@ -5,11 +5,12 @@ A chunk is public as a whole or not at all: one that was begun and not published
 
 import logging
 import time
+from collections.abc import Mapping
 
 import duckdb
 import pyarrow as pa
 
-from analytics_platform.errors import FencedError, PlatformError
+from analytics_platform.errors import DamagedTableError, FencedError, PlatformError
 from analytics_platform.facts import Failpoint
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.ledger.postgres import attempts, publication
@@ -153,8 +154,7 @@ def _done(chunk: Chunk, lease: Lease, parts: Parts) -> None:
 def _publish(change: Change, asked: set[str], lease: Lease, parts: Parts, began: float) -> CycleReport:
     models = recompute_models(parts, lease.epoch, {}, asked)
     now, chunk = parts.now(), change.scope.chunk
-    for name in sorted(models.failed.keys() & asked if chunk.order.assets else ()):  # asked for by name: not done
-        raise models.failed[name]
+    _require_asked(models.failed, asked, chunk, parts)
     around = Circumstances(epoch=lease.epoch, now=now, cause=cause_of(chunk), versions=parts.tables.versions())
     manifests = manifests_of(change, around, parts)
     cycle = publication.Cycle(
@@ -172,6 +172,18 @@ def _publish(change: Change, asked: set[str], lease: Lease, parts: Parts, began:
     batches = [str(manifest.batch) for manifest in manifests]
     log.info("rework.published", extra={"order": chunk.order.id, "batches": batches, "seconds": round(seconds, 3)})
     return CycleReport(manifests=manifests, models=models.reports, published_at=now, seconds=seconds)
+
+
+def _require_asked(failed: Mapping[str, Exception], asked: set[str], chunk: Chunk, parts: Parts) -> None:
+    """Raise what kept a model back that was asked for by name.
+
+    Not where its input is damaged and batches of the order are left: one of the next chunks may mend that table, and
+    the model's grains stay marked until then.
+    """
+    left = set(orders.batches_left(parts.ledger, chunk.order.id)) - {batch.id for batch in chunk.batches}
+    for name in sorted(failed.keys() & asked if chunk.order.assets else ()):
+        if not left or not isinstance(failed[name], DamagedTableError):
+            raise failed[name]
 
 
 def _reworked(chunk: Chunk) -> Reworked:
