@@ -23,6 +23,9 @@
     │   ├── BronzeChangedError  bronze holds other rows than were landed
     │   ├── DamagedTableError   a table's log or files are not what was written
     │   └── UnrepairableError   what was damaged is nowhere else
+    ├── RegistryError
+    │   ├── InvalidSchemaError      a text is no schema
+    │   └── UnsupportedFormatError  a schema is in a language that is not spoken here
     └── LocalError              an embedded part cannot be installed or started
 
 A finding about data (a bad row, a broken contract) is a return value, never an error.
@@ -278,6 +281,32 @@ class UnrepairableError(TableError):
         return "\n    ".join(
             [f"table {self.table} cannot be repaired and was not changed; restore from a backup:", *self.lost]
         )
+
+
+class RegistryError(PlatformError):
+    """The registry refused a schema."""
+
+
+class InvalidSchemaError(RegistryError):
+    """A text is no schema of its format; `path` is a JSON pointer to what is wrong with it."""
+
+    def __init__(self, path: str, problem: str, remedy: str) -> None:
+        super().__init__(path, problem, remedy)
+        self.path, self.problem, self.remedy = path, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.path or 'the schema'}: {self.problem}; {self.remedy}"
+
+
+class UnsupportedFormatError(RegistryError):
+    """A schema is in a language that this registry does not speak."""
+
+    def __init__(self, format_: str) -> None:
+        super().__init__(format_)
+        self.format = format_
+
+    def __str__(self) -> str:
+        return f"schemas in {self.format} are not supported: no rule here could judge them; send AVRO or JSON"
 
 
 class LocalError(PlatformError):
