@@ -6,10 +6,10 @@ ARGS ?=
 BIN := .venv/bin
 CODE := analytics_platform analytics_platform_tests
 
-.PHONY: help install up down status demo test lint check proof lock clean reset
+.PHONY: help install up down status demo test lint check proof bench bench-quick lock clean reset
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo "Options for ap go into ARGS, as in: make up ARGS='--detach --rate 500'"
 
 install:  ## .venv from requirements.lock (PYTHON=python3.12 picks one)
@@ -42,6 +42,12 @@ check: lint test  ## lint + test: what CI runs
 proof: install  ## one proof, as in: make proof P=live-2
 	@test -n "$(P)" || { echo "which? make proof P=live-1"; $(BIN)/python -m analytics_platform_tests.proofs --list; exit 2; }
 	@exec $(BIN)/python -m analytics_platform_tests.proofs $(P) $(ARGS)
+
+bench: install  ## what a backlog of 5M events costs, beside others: bench/report.json and .md
+	@exec $(BIN)/python -m analytics_platform_tests.bench $(ARGS)
+
+bench-quick: install  ## the same with 1M events, in a few minutes
+	@exec $(BIN)/python -m analytics_platform_tests.bench --events 1000000 --repeats 1 $(ARGS)
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "lock: needs uv, see https://docs.astral.sh/uv/"; exit 1; }

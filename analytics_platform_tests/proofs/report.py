@@ -60,12 +60,19 @@ class Report:
             "figures": self.figures,
             "seed": self.seed,
             "seconds": round(time.monotonic() - self.began, 1),
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": _git("rev-parse", "HEAD"),
-            "uncommitted_files": len(_git("status", "--porcelain").splitlines()),
-            "machine": {"system": platform.platform(), "cpus": os.cpu_count(), "memory_mb": _memory_mb()},
-            "versions": {"python": sys.version.split()[0], **{name: version(name) for name in PACKAGES}},
+            **circumstances(),
         }
+
+
+def circumstances() -> dict[str, Any]:
+    """When, where and on what something is measured."""
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_files": len(_git("status", "--porcelain").splitlines()),
+        "machine": {"system": platform.platform(), "cpus": os.cpu_count(), "memory_mb": _memory_mb()},
+        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in PACKAGES}},
+    }
 
 
 def _git(*arguments: str) -> str:

@@ -1,0 +1,36 @@
+"""Ours, landing only: batches are planned, read, and committed to bronze with their content hash."""
+
+from analytics_platform.ingest.plan import plan_batch
+from analytics_platform.ledger.postgres import lease as leases
+from analytics_platform.ledger.postgres import planning
+from analytics_platform.pipeline.land import land
+from analytics_platform.pipeline.parts import Parts
+from analytics_platform_tests.bench.sides.ours import opened, this_hour
+from analytics_platform_tests.bench.sides.stage import perform, task
+
+
+def main() -> None:
+    """Land everything."""
+    with opened(task()) as parts:
+        perform(lambda: _land(parts))
+
+
+def _land(parts: Parts) -> int:
+    (stream,) = parts.pipeline.streams
+    rows = 0
+    with leases.taken(parts.ledger, parts.pipeline.name, "bench", this_hour()) as lease:
+        offsets = parts.reader.offsets([stream.topic])[stream.topic]
+        while True:
+            frontier = planning.frontier(parts.ledger, stream.name, offsets[0].topic_id)
+            ranges = plan_batch(frontier, offsets, rows=stream.batch_rows)
+            if not ranges:
+                return rows
+            batch = planning.record(
+                parts.ledger, parts.pipeline.name, stream.name, ranges, parts.pins(stream), parts.now()
+            )
+            if batch is not None:
+                rows += land(batch, parts, lease.epoch).rows.num_rows
+
+
+if __name__ == "__main__":
+    main()
