@@ -1,28 +1,47 @@
 """What Delta's log says of a table's files, statistics among it: written and read. Pure but for the log."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from analytics_platform.lake.shapes import DataFile
 
 
-def added(file: DataFile, now_ms: int) -> AddAction:
-    """The file as part of the table again."""
-    return AddAction(file.path, file.size, {}, now_ms, True, _stats(file.rows, file.low, file.high))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a commit does to a table's files; nothing: it only carries the epoch.
+
+    It `is_new` unless other files hold the same rows; a renewal empties the table and gives it its columns anew.
+    """
+
+    removed: Collection[DataFile] = ()
+    added: Collection[DataFile] = ()
+    is_new: bool = True
+    is_renewal: bool = False
+
+    def actions(self, now_ms: int) -> list[AddAction | RemoveAction]:
+        """As Delta's log has it."""
+        gone = [RemoveAction(path, self.is_new, now_ms) for path in sorted(file.path for file in self.removed)]
+        here = [AddAction(f.path, f.size, {}, now_ms, self.is_new, _stats(f.rows, f.low, f.high)) for f in self.added]
+        return [*gone, *here]
+
+    def applied_to(self, files: Iterable[DataFile]) -> list[DataFile]:
+        """The table's files after it."""
+        removed = {file.path for file in self.removed}
+        return [*(file for file in files if file.path not in removed), *self.added]
 
 
-def bounds_of(rows: pa.Table, columns: Sequence[str]) -> str:
-    """The statistics of a file that holds those rows."""
+def bounds_of(rows: pa.Table, columns: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The lowest and the highest value of each of those columns; None where all are null."""
     extremes = {name: pc.min_max(rows[name]).as_py() for name in columns}
-    low, high = ({name: found[end] for name, found in extremes.items()} for end in ("min", "max"))
-    return _stats(rows.num_rows, low, high)
+    return {name: found["min"] for name, found in extremes.items()}, {n: found["max"] for n, found in extremes.items()}
 
 
 def _stats(count: int, low: Mapping[str, Any], high: Mapping[str, Any]) -> str:

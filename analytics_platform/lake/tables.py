@@ -10,11 +10,10 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import Schema
-from deltalake.transaction import AddAction, RemoveAction
 
 from analytics_platform.errors import DamagedTableError, FencedError, StaleError
 from analytics_platform.facts import Failpoint
-from analytics_platform.lake.delta_files import added, bounds_of, data_files
+from analytics_platform.lake.delta_files import Change, bounds_of, data_files
 from analytics_platform.lake.delta_log import cut_off
 from analytics_platform.lake.evolve import columns_to_add, misfits, require_fit
 from analytics_platform.lake.fingerprint import add, fingerprint
@@ -23,7 +22,7 @@ from analytics_platform.lake.shapes import DataFile, TableShape, hashed
 
 WRITER = "writer"  # the application whose transaction version is the epoch
 CONFIGURATION = {
-    "delta.checkpointInterval": "100",
+    "delta.checkpointInterval": "10",  # a commit replays what came since: at 100 it takes three times as long
     "delta.logRetentionDuration": "interval 1 days",
     "delta.deletedFileRetentionDuration": "interval 1 days",
 }
@@ -41,7 +40,9 @@ class Table:
     def __init__(self, root: Path, shape: TableShape, delta: DeltaTable, reached: Reached) -> None:
         self.shape, self._delta, self._reached = shape, delta, reached
         self.root = root
+        # by version, for reading either takes time that grows with the table
         self._files: tuple[int, list[DataFile]] = (-1, [])
+        self._epoch: tuple[int, int] = (-1, 0)
 
     @classmethod
     def open(cls, tables: Path, shape: TableShape, reached: Reached = lambda _: None) -> "Table":
@@ -77,7 +78,9 @@ class Table:
 
     def epoch(self) -> int:
         """The highest epoch that has committed here; 0 for none."""
-        return self._delta.transaction_version(WRITER) or 0
+        if self._epoch[0] != self.version:
+            self._epoch = (self.version, self._delta.transaction_version(WRITER) or 0)
+        return self._epoch[1]
 
     def files(self) -> list[DataFile]:
         """The files of the version last seen."""
@@ -112,7 +115,7 @@ class Table:
 
         Have all of it recomputed first (mark every grain), for a kill right after this leaves it empty.
         """
-        self._commit([], decided_on=self.version, epoch=epoch, mode="overwrite")
+        self._commit(Change(removed=self.files(), is_renewal=True), decided_on=self.version, epoch=epoch)
         return self.version
 
     def restore(self, version: int, *, epoch: int) -> int:
@@ -132,17 +135,18 @@ class Table:
         except DeltaError as error:
             problem = f"version {version} cannot be restored: {_first_line(error)}"
             raise DamagedTableError(self.shape.name, problem) from error
-        wanted, there = ({f.path: f for f in data_files(d, self.shape.bounded_by)} for d in (then, self._delta))
-        actions: list[AddAction | RemoveAction] = [RemoveAction(p, True, _now_ms()) for p in there.keys() - wanted]
-        actions += [added(wanted[path], _now_ms()) for path in wanted.keys() - there]
-        self._commit(actions, decided_on=self.version, epoch=epoch)
+        wanted = {f.path: f for f in data_files(then, self.shape.bounded_by)}
+        there = {f.path: f for f in self.files()}
+        gone = [there[path] for path in there.keys() - wanted]
+        back = [wanted[path] for path in wanted.keys() - there]
+        self._commit(Change(removed=gone, added=back), decided_on=self.version, epoch=epoch)
         return self.version
 
     def stamp(self, epoch: int) -> None:
         """Commit nothing but the epoch, so that a writer of an older one can commit no more."""
         self.refresh()
         if self.epoch() < epoch:
-            self._commit([], decided_on=self.version, epoch=epoch)
+            self._commit(Change(), decided_on=self.version, epoch=epoch)
 
     def replace(
         self, removed: Collection[DataFile], parts: Sequence[pa.Table], *, decided_on: int, epoch: int
@@ -159,26 +163,22 @@ class Table:
         if is_same and not self.missing(list(removed)):
             self._require(decided_on, epoch)
             return self.version, content
-        actions: list[AddAction | RemoveAction] = [RemoveAction(path, True, _now_ms()) for path in paths]
-        for part, part_content in contents:
-            actions.append(self._write(part, part_content))
+        written = [self._write(part, part_content) for part, part_content in contents]
         self._reached(Failpoint.AFTER_PARQUET)
-        self._commit(actions, decided_on=decided_on, epoch=epoch)
+        self._commit(Change(removed=removed, added=written), decided_on=decided_on, epoch=epoch)
         self._reached(Failpoint.AFTER_COMMIT)
         return self.version, content
 
     def fold(self, files: Sequence[DataFile], rows: pa.Table, *, epoch: int) -> int:
         """Put one file in the place of several that hold the same rows; changes no content. Returns the version."""
-        actions: list[AddAction | RemoveAction] = [RemoveAction(file.path, False, _now_ms()) for file in files]
         ordered = rows.sort_by([(name, "ascending") for name in self.shape.sorted_by])
-        actions.append(self._write(ordered, fingerprint(hashed(rows)), changes_data=False))
-        self._commit(actions, decided_on=self.version, epoch=epoch)
+        folded = self._write(ordered, fingerprint(hashed(rows)))
+        self._commit(Change(removed=files, added=[folded], is_new=False), decided_on=self.version, epoch=epoch)
         return self.version
 
     def drop(self, files: Sequence[DataFile], *, epoch: int) -> int:
         """Remove whole files whose time is over. Returns the version."""
-        actions: list[AddAction | RemoveAction] = [RemoveAction(file.path, True, _now_ms()) for file in files]
-        self._commit(actions, decided_on=self.version, epoch=epoch)
+        self._commit(Change(removed=files), decided_on=self.version, epoch=epoch)
         return self.version
 
     def orphans(self, older_than_hours: int) -> list[str]:
@@ -206,30 +206,34 @@ class Table:
         self.refresh()  # a vacuum is a commit of its own
         return len(gone)
 
-    def _write(self, rows: pa.Table, content: int, *, changes_data: bool = True) -> AddAction:
+    def _write(self, rows: pa.Table, content: int) -> DataFile:
         name = f"part-{content:016x}-{uuid.uuid4().hex}.parquet"
         path = self.root / name
         pq.write_table(rows, path, compression="zstd", compression_level=1, use_dictionary=_repetitive(rows))
-        bounds = bounds_of(rows, self.shape.bounded_by)
-        return AddAction(name, path.stat().st_size, {}, _now_ms(), changes_data, bounds)
+        low, high = bounds_of(rows, self.shape.bounded_by)
+        return DataFile(path=name, rows=rows.num_rows, size=path.stat().st_size, low=low, high=high)
 
-    def _commit(
-        self, actions: list[AddAction | RemoveAction], *, decided_on: int, epoch: int, mode: str = "append"
-    ) -> None:
+    def _commit(self, change: Change, *, decided_on: int, epoch: int) -> None:
         """Commit on top of the version last seen: Delta refuses it if anybody else has committed since."""
         self._require(decided_on, epoch)
-        properties = _properties(epoch)
+        properties, mode = _properties(epoch), "overwrite" if change.is_renewal else "append"
         try:
-            if mode == "append":
+            if not change.is_renewal:
                 self._widen(properties)
+            before, files = self.version, self.files()
             self._delta.create_write_transaction(
-                actions, mode, self.shape.columns, commit_properties=properties, post_commithook_properties=AFTER_COMMIT
+                [] if change.is_renewal else change.actions(_now_ms()),
+                mode,
+                self.shape.columns,
+                commit_properties=properties,
+                post_commithook_properties=AFTER_COMMIT,
             )
         except CommitFailedError as error:
             found = self.refresh()
             self._require(decided_on, epoch)
             raise StaleError(self.shape.name, decided_on, found) from error
-        self.refresh()
+        if self.refresh() == before + 1:  # by nobody but us: what it changed is known
+            self._files, self._epoch = (self.version, change.applied_to(files)), (self.version, epoch)
 
     def _widen(self, properties: CommitProperties) -> None:
         """Add the columns that the shape has and the table lacks, by a commit of its own; once in a column's life."""

@@ -239,3 +239,28 @@ def test_vacuum_deletes_what_a_killed_writer_left_once_it_is_old(tmp_path):
     os.utime(orphan, (0, 0))
     table.vacuum(2, keep_version=table.version, epoch=1)
     assert not orphan.exists() and young.exists() and content(tmp_path) == [{"batch": 1, "x": "a"}]
+
+
+def test_a_writer_knows_its_files_as_the_log_has_them(tmp_path):
+    table = Table.open(tmp_path, SHAPE)
+    for number in range(1, 25):  # beyond two checkpoints
+        put(table, number, f"a{number}", "b")
+    put(table, 3, "c")
+    table.fold(files_of_batch(table.files(), 4) + files_of_batch(table.files(), 5), rows(4, "a4", "b"), epoch=1)
+    table.drop(files_of_batch(table.files(), 6), epoch=1)
+    put(table, 7)
+
+    def known(files):
+        return sorted((f.path, f.rows, f.size, sorted(f.low.items()), sorted(f.high.items())) for f in files)
+
+    assert known(table.files()) == known(Table.open(tmp_path, SHAPE).files())
+
+
+def test_a_writer_sees_the_files_of_others_once_it_looks(tmp_path):
+    table, other = Table.open(tmp_path, SHAPE), Table.open(tmp_path, SHAPE)
+    put(table, 1, "a")
+    put(other, 2, "b", epoch=2)
+    put(other, 3, "c", epoch=2)
+    table.refresh()
+    assert {file.path for file in table.files()} == {file.path for file in other.files()}
+    assert table.epoch() == 2
