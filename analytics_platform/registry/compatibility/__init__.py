@@ -7,16 +7,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from analytics_platform.facts import SchemaFormat
 from analytics_platform.product import Compatibility
+from analytics_platform.registry.compatibility.avro_rules import unreadable
 from analytics_platform.registry.compatibility.findings import (
-    ROOT_PATH,
     Break,
     BreakKind,
+    Finding,
     Reference,
     SchemaText,
     Victim,
 )
-from analytics_platform.registry.compatibility.normal_form import fingerprint, format_named, normalize, require_valid
+from analytics_platform.registry.compatibility.json_rules import unprovable
+from analytics_platform.registry.compatibility.normal_form import (
+    fingerprint,
+    format_named,
+    normalize,
+    parsed_avro,
+    parsed_json,
+    require_valid,
+)
+from analytics_platform.registry.compatibility.remedies import as_break
+from analytics_platform.registry.compatibility.second_opinion import objection
 
 __all__ = [
     "Break",
@@ -76,13 +88,19 @@ def _hurt(new: SchemaText, old: SchemaText, hurts: Victim) -> tuple[Break, ...]:
     """What hurts these readers; nothing does where both schemas say the same."""
     if fingerprint(new) == fingerprint(old):
         return ()
-    remedy = "make no change yet: rules for single changes are not here, and what is not judged is refused"
-    undecided = Break(
-        kind=BreakKind.UNDECIDED,
-        path=ROOT_PATH,
-        before=fingerprint(old)[:12],
-        after=fingerprint(new)[:12],
-        hurts=hurts,
-        remedy=remedy,
-    )
-    return (undecided,)
+    writer, reader = (old, new) if hurts is Victim.READERS_OF_OLD_DATA else (new, old)
+    return tuple(as_break(found, hurts) for found in _findings(writer, reader))
+
+
+def _findings(writer: SchemaText, reader: SchemaText) -> list[Finding]:
+    """Why data of the writer cannot all be read with the reader: by our rules, else by the libraries'."""
+    if writer.format is not reader.format:
+        return [Finding(kind=BreakKind.FORMAT, path="", written=writer.format, read=reader.format)]
+    if writer.format is SchemaFormat.AVRO:
+        found = unreadable(parsed_avro(writer), parsed_avro(reader))
+    else:
+        found = unprovable(parsed_json(writer), parsed_json(reader))
+    doubt = objection(writer, reader) if not found else None
+    if doubt:
+        return [Finding(kind=BreakKind.SECOND_OPINION, path="", written="every value", read=doubt)]
+    return found

@@ -60,6 +60,28 @@ class BreakKind(StrEnum):
     TAG = "tag"
 
 
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """How a place is reached: field by field, `[]` into arrays, `{}` into maps."""
+
+    path: str = ""
+
+    def into(self, step: str) -> "Trail":
+        """The trail one step further."""
+        is_inside = step in ("[]", "{}") or not self.path
+        return Trail(f"{self.path}{step}" if is_inside else f"{self.path}.{step}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Why data of one schema cannot all be read with another: the writer's side and the reader's."""
+
+    kind: BreakKind
+    path: str
+    written: str
+    read: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
     """One reason why a new version must not follow an old one.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urljoin
 
 from jsonschema.exceptions import SchemaError
 from jsonschema.protocols import Validator
@@ -52,20 +53,24 @@ def json_schema(source: Any, references: Mapping[str, JsonSchema]) -> JsonSchema
     _require_keywords(source, dialect)
     resource = Resource(contents=source, specification=specification_with(dialect))
     base = resource.id() or ""
-    registry = Registry().with_resource(base, resource)
-    for name, referred in _all(references):
-        uris = {name, referred.resource.id() or name}
-        registry = registry.with_resources((uri, referred.resource) for uri in uris)
+    documents = {base: resource}
+    for uri, referred in _all(references, {base}):
+        if documents.setdefault(uri, referred).contents != referred.contents:
+            raise InvalidSchemaError("", f"{uri} stands for two schemas", "refer to one version of it")
+    registry = Registry().with_resources(documents.items())
     resolver = registry.crawl().resolver(base)
     found = JsonSchema(source=source, dialect=dialect, resolver=resolver, resource=resource, references=references)
     _require_resolvable(found)
+    _require_progress(found)
     return found
 
 
-def _all(references: Mapping[str, JsonSchema]) -> Iterator[tuple[str, JsonSchema]]:
+def _all(references: Mapping[str, JsonSchema], bases: set[str]) -> Iterator[tuple[str, Resource]]:
+    """Every document that is referred to, by each address that `$ref` may call it."""
     for name, referred in references.items():
-        yield from _all(referred.references)
-        yield name, referred
+        addresses = {name, referred.resource.id() or name, *(urljoin(base, name) for base in bases)}
+        yield from ((address, referred.resource) for address in addresses)
+        yield from _all(referred.references, addresses)
 
 
 def _dialect(source: Any) -> str:
@@ -98,6 +103,40 @@ def _require_target(resolver: Resolver, reference: str, path: str) -> None:
     except (Unresolvable, ValueError, LookupError, TypeError) as error:
         remedy = "define it under `definitions`, or add the schema as a reference of that name"
         raise InvalidSchemaError(path, f"{reference} leads nowhere", remedy) from error
+
+
+def _require_progress(schema: JsonSchema) -> None:
+    """Refuse references that come back to where they began at the same value: validators never end there."""
+    ends: set[int] = set()
+    for path, source, resolver in walk(schema.source, schema):
+        if not _ends(source, resolver, schema, ends, frozenset()):
+            raise InvalidSchemaError(path, "refers to itself at the same value", "refer to it from a property or item")
+
+
+def _ends(source: Any, resolver: Resolver, schema: JsonSchema, ends: set[int], above: frozenset[int]) -> bool:
+    if id(source) in ends or not isinstance(source, Mapping):
+        return True
+    if id(source) in above:
+        return False
+    below = above | {id(source)}
+    is_fine = all(_ends(each, base, schema, ends, below) for each, base in _at_same_value(source, resolver, schema))
+    if is_fine:
+        ends.add(id(source))
+    return is_fine
+
+
+def _at_same_value(source: Mapping[str, Any], resolver: Resolver, schema: JsonSchema) -> Iterator[tuple[Any, Resolver]]:
+    """The schemas that judge the same value as this one."""
+    if isinstance(source.get("$ref"), str):
+        found = resolver.lookup(source["$ref"])
+        yield found.contents, found.resolver
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        yield from ((each, inside(resolver, each, schema)) for each in source.get(keyword, ()))
+    for keyword in ("not", "if", "then", "else"):
+        if keyword in source:
+            yield source[keyword], inside(resolver, source[keyword], schema)
+    for keyword in ("dependencies", "dependentSchemas"):
+        yield from ((each, inside(resolver, each, schema)) for each in source.get(keyword, {}).values())
 
 
 def walk(source: Any, schema: JsonSchema) -> Iterator[tuple[str, Any, Resolver]]:

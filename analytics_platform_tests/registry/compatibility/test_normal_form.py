@@ -101,6 +101,13 @@ AVRO_FAULTS = [
     (record(field("int", default="a")), "Event.f"),
     (record(field(["null", "int"], default="a")), "Event.f"),
     (record(field("bytes", default="€")), "Event.f"),
+    (record(field({"type": "string", "logicalType": "uuid"}, default="x")), "Event.f"),
+    (record(field({"type": "int", "logicalType": "time-millis"}, default=-1)), "Event.f"),
+    (
+        record(field({"type": "bytes", "logicalType": "decimal", "precision": 1}, default="\u0010")),
+        "Event.f",
+    ),
+    (record(field("Event", default={})), "Event.f"),
 ]
 
 
@@ -120,6 +127,7 @@ JSON_FAULTS = [
     ({"$schema": "http://example.com/mine"}, "/$schema"),
     ({"properties": {"a": {"$ref": "#/definitions/none"}}}, "/properties/a/$ref"),
     ({"items": {"$ref": "http://example.com/elsewhere.json"}}, "/items/$ref"),
+    ({"definitions": {"a": {"anyOf": [{}, {"$ref": "#/definitions/a"}]}}}, "/definitions/a"),
 ]
 
 
