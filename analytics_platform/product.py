@@ -205,6 +205,11 @@ class Pipeline:
         return min(stream.since for stream in self.streams)
 
     @property
+    def largest_window(self) -> timedelta:
+        """The longest time that one grain of a model spans; zero without windows."""
+        return max((m.grain.size for m in self.models if isinstance(m.grain, Window)), default=timedelta(0))
+
+    @property
     def stream_names(self) -> list[str]:
         """The streams' names."""
         return [stream.name for stream in self.streams]

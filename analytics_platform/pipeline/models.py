@@ -178,8 +178,15 @@ def _mark(model: Model, rows: pa.Table, readers: Collection[Model], parts: Parts
     """Have those readers recompute what these rows of the model belong to."""
     for reader in readers:
         touched = grains_touched(rows[touched_by(reader, model.name)], reader.grain)
-        dirty.mark(parts.ledger, reader.name, touched, model.name)
+        dirty.mark(parts.ledger, reader.name, touched - _past_retention(touched, reader, parts), model.name)
         parts.reached(Failpoint.AFTER_DIRTY)
+
+
+def _past_retention(grains: set[str], reader: Model, parts: Parts) -> set[str]:
+    """Windows that are dropped now or next time: what they were computed from may be gone in part already."""
+    if parts.limits.retention is None or not isinstance(reader.grain, Window):
+        return set()
+    return over(grains, reader.grain, parts.now() - parts.limits.retention)
 
 
 def _tell(model: Model, error: PlatformError, parts: Parts) -> None:

@@ -22,7 +22,7 @@ from analytics_platform.lake.shapes import Layer, TableShape
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger import contract
 from analytics_platform.ledger.postgres import contracts
-from analytics_platform.product import Pipeline, Stream, Window
+from analytics_platform.product import Pipeline, Stream
 
 ONE_HOUR = timedelta(hours=1)  # rows expire by whole hours
 
@@ -74,7 +74,7 @@ class Parts:
         """
         if self.limits.retention is None:
             return stream.late_within
-        largest = max((m.grain.size for m in self.pipeline.models if isinstance(m.grain, Window)), default=timedelta(0))
+        largest = self.pipeline.largest_window
         room = self.limits.retention - largest - ONE_HOUR
         if room <= timedelta(0):
             problem = f"{self.limits.retention} is too short for windows of {largest}"

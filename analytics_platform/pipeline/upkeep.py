@@ -1,10 +1,10 @@
 """Keeping tables small while a lease holds the lock: folding small files, deleting what nobody reads."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from analytics_platform.lake.duckdb import read_files
-from analytics_platform.lake.fold import files_expired, files_of_model_to_fold, files_to_fold
+from analytics_platform.lake.fold import files_of_model_to_fold, files_to_fold
 from analytics_platform.lake.log import forget_versions
 from analytics_platform.lake.shapes import DataFile, Layer
 from analytics_platform.lake.tables import Table
@@ -12,6 +12,7 @@ from analytics_platform.ledger.postgres import planning, publication
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import fold_manifests, record_manifests
+from analytics_platform.pipeline.retention import expire
 from analytics_platform.product import Window
 
 CUTS_KEPT = timedelta(minutes=15)  # how far back readers may go; each of its commits makes the next a little dearer
@@ -66,7 +67,7 @@ def clean(parts: Parts, lease: Lease) -> None:
     forgotten.
     """
     if parts.limits.retention is not None:
-        _expire(parts, lease, parts.now() - parts.limits.retention)
+        expire(parts, lease, parts.now() - parts.limits.retention)
     versions = parts.tables.versions()
     cycle = publication.Cycle(manifests=(), versions=versions, seen_marks={}, published_at=parts.now())
     cycle = record_manifests(cycle, lease, parts)
@@ -74,21 +75,3 @@ def clean(parts: Parts, lease: Lease) -> None:
     trim_logs(parts)
     for name, table in parts.tables.written().items():
         table.vacuum(FILES_KEPT_HOURS, keep_version=cycle.versions[name], epoch=lease.epoch)
-
-
-def _expire(parts: Parts, lease: Lease, keep_from: datetime) -> None:
-    """Drop files whose rows are all older; a batch that is still open keeps its rows, whatever its age."""
-    for stream in parts.pipeline.streams:
-        old = planning.first_of_hour(parts.ledger, stream.name, keep_from)
-        first_kept = min(old, planning.first_unpublished(parts.ledger, stream.name))
-        for layer in Layer:
-            _drop(parts.tables.of(stream.name, layer), "batch", first_kept, lease)
-    for model in parts.pipeline.models:
-        if isinstance(model.grain, Window):
-            _drop(parts.tables.by_name[model.name], model.grain.column, keep_from - model.grain.size, lease)
-
-
-def _drop(table: Table, column: str, keep_from: datetime | int, lease: Lease) -> None:
-    expired = files_expired(table.files(), column, keep_from)
-    if expired:
-        table.drop(expired, epoch=lease.epoch)
