@@ -27,11 +27,12 @@ status: install  ## how it is, worst first
 demo: install  ## the same machinery, bounded: produce, publish, compare with an oracle
 	@exec $(BIN)/ap demo $(ARGS)
 
-lint: install  ## format, lint, types, layers
+lint: install  ## format, lint, types, layers, data contracts
 	@$(BIN)/ruff format --check --quiet $(CODE) || { echo "lint: run .venv/bin/ruff format"; exit 1; }
 	@$(BIN)/ruff check --quiet $(CODE)
 	@$(BIN)/ty check --quiet $(CODE)
 	@mkdir -p build && $(BIN)/lint-imports > build/lint-imports.txt 2>&1 || { cat build/lint-imports.txt; exit 1; }
+	@$(BIN)/ap contract lint
 	@echo "lint: clean"
 
 test: install  ## the tests, on all cores

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from analytics_platform.product import OnFailure, Severity
+
 
 class BatchState(StrEnum):
     """Where a batch is on its path."""
@@ -137,6 +139,24 @@ class Batch:
     def offsets(self) -> int:
         """How many offsets the batch spans; gaps included."""
         return sum(r.offsets for r in self.ranges)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What one check said of one batch. `values` are the numbers it weighed; `column` the one that it is about."""
+
+    name: str
+    passed: bool
+    severity: Severity
+    detail: str
+    values: Mapping[str, float]
+    column: str | None = None
+    on_failure: OnFailure = OnFailure.HOLD_BATCH
+
+    @property
+    def stops(self) -> bool:
+        """Whether the batch is held for it."""
+        return not self.passed and self.severity is Severity.ERROR and self.on_failure is OnFailure.HOLD_BATCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

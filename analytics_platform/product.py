@@ -35,6 +35,13 @@ class Severity(StrEnum):
     ERROR = "error"
 
 
+class OnFailure(StrEnum):
+    """What a failed check of severity ERROR does to its batch."""
+
+    HOLD_BATCH = "hold_batch"  # nothing of it is published until somebody decides
+    FREEZE_MODELS = "freeze_models"  # it is published; models that read the broken column keep their last version
+
+
 @dataclass(frozen=True, slots=True)
 class FromHeader:
     """Taken from a record header of this name (UTF-8 text)."""
@@ -95,7 +102,7 @@ class Stream:
 
     `late_within` is how far behind the newest event of its partition a row may be before it is refused as
     beyond the horizon; ids are deduplicated over the same span. A partition without news for `idle_after` no longer
-    holds the watermark back.
+    holds the watermark back. `contract` is the text of its data contract, attached when the catalogue is opened.
     """
 
     name: str
@@ -117,6 +124,7 @@ class Stream:
     batch_rows: int = 200_000
     batch_bytes: int = 256_000_000
     idle_after: timedelta = timedelta(seconds=10)
+    contract: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +194,7 @@ class Model:
     late_every: timedelta = timedelta(minutes=1)
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     freshness: timedelta = timedelta(minutes=2)
+    contract: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

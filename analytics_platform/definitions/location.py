@@ -15,6 +15,7 @@ from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.product import EARLIEST, Catalog
 from analytics_platform.products import catalog
+from analytics_platform.quality.files import with_contracts
 from analytics_platform.registry.drafts import without_drafts
 from analytics_platform.registry.store import read_schemas
 from analytics_platform.settings import read_settings
@@ -44,7 +45,7 @@ def build(
 def defs() -> dg.Definitions:
     """What is declared, under the settings of this process: equal in every process of an instance."""
     settings = read_settings()
-    declared = without_drafts(catalog(), settings.schema_dir)
+    declared = with_contracts(without_drafts(catalog(), settings.schema_dir), settings.schema_dir)
     return build(declared, settings.since, readable_schemas(settings.schema_dir, declared.streams))
 
 

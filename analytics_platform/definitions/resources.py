@@ -15,6 +15,7 @@ from analytics_platform.ledger.postgres.lease import ensure_pipeline
 from analytics_platform.pipeline.parts import Limits, Parts, Tables
 from analytics_platform.postgres import connect
 from analytics_platform.product import Pipeline
+from analytics_platform.quality.files import pipeline_with_contracts
 from analytics_platform.registry.store import read_schemas
 from analytics_platform.settings import Settings, read_settings
 
@@ -39,6 +40,7 @@ class PlatformResource(dg.ConfigurableResource):
 def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connection, reader: RecordReader) -> Parts:
     """The parts of a pipeline over open connections."""
     ensure_pipeline(ledger, pipeline.name)
+    pipeline = pipeline_with_contracts(pipeline, settings.schema_dir)
     schemas = {stream.name: read_schemas(settings.schema_dir, stream.name) for stream in pipeline.streams}
     return Parts(
         pipeline=pipeline,

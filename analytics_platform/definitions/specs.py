@@ -16,6 +16,7 @@ from analytics_platform.definitions.hours import HOUR_FORMAT
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.product import EventTime, Identity, Model, Pipeline, Stream
+from analytics_platform.quality.contract import Check, Scope, read_contract
 
 LAYER_TEXT = {
     Layer.BRONZE: "Every record of the topic as it was read, with its coordinates; what every backfill starts from.",
@@ -110,8 +111,11 @@ def model_spec(model: Model, pipeline: Pipeline, partitions: dg.PartitionsDefini
 
 def check_specs(stream: Stream, partitions: dg.PartitionsDefinition) -> list[dg.AssetCheckSpec]:
     """What is checked of every batch of a stream: by us, and as its owner declared."""
-    ours = [(name, text, {}) for name, text in CHECKS.items()]
+    ours: list[tuple[str, str, dict[str, Any]]] = [(name, text, {}) for name, text in CHECKS.items()]
     declared = [(c.name, c.description, {"holds": c.holds, "severity": c.severity.value}) for c in stream.checks]
+    by_contract = [
+        (check.name, check.title, contract_metadata(check)) for check in contract_checks(stream, Scope.BATCH)
+    ]
     return [
         dg.AssetCheckSpec(
             name,
@@ -120,8 +124,29 @@ def check_specs(stream: Stream, partitions: dg.PartitionsDefinition) -> list[dg.
             partitions_def=partitions,
             metadata=metadata,
         )
-        for name, text, metadata in ours + declared
+        for name, text, metadata in ours + declared + by_contract
     ]
+
+
+def contract_checks(declared: Stream | Model, scope: Scope) -> tuple[Check, ...]:
+    """The checks of that scope in the contract of a stream or model; listed from its YAML."""
+    if not declared.contract:
+        return ()
+    return read_contract(declared.contract, f"contract of {declared.name}").of(scope)
+
+
+def contract_metadata(check: Check) -> dict[str, Any]:
+    """What its contract says of a check."""
+    found = {
+        "contract": check.path,
+        "must be": check.threshold,
+        "severity": check.severity.value,
+        "scope": check.scope.value,
+        "if it fails": check.on_failure.value,
+        "owner": check.owner,
+        "documentation": check.docs,
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def group_of(name: str) -> str:

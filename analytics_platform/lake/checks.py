@@ -1,7 +1,6 @@
 """Batch checks: what a whole batch must satisfy before any of it is published. Pure, in an in-memory DuckDB."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 
 import duckdb
@@ -11,23 +10,10 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 
 from analytics_platform.errors import DeclarationError
-from analytics_platform.product import BatchCheck, Severity, Stream
+from analytics_platform.facts import CheckResult
+from analytics_platform.product import BatchCheck, Stream
 
 MISDECLARED = (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckResult:
-    """What one check said of one batch. `values` are its rows, and its aggregates as far as they are numbers."""
-
-    check: BatchCheck
-    passed: bool
-    values: Mapping[str, float]
-
-    @property
-    def stops(self) -> bool:
-        """Whether the batch is held for it."""
-        return not self.passed and self.check.severity is Severity.ERROR
 
 
 def run_checks(
@@ -50,7 +36,7 @@ def run_checks(
 
 def _result(check: BatchCheck, found: tuple[bool, dict[str, float]] | None) -> CheckResult:
     passed, values = found or (False, {})
-    return CheckResult(check=check, passed=passed, values=values)
+    return CheckResult(name=check.name, passed=passed, severity=check.severity, detail=check.description, values=values)
 
 
 def _run(

@@ -11,11 +11,12 @@ from analytics_platform.product import BatchCheck, Rule, Severity, Stream
 
 
 def to_json(stream: Stream) -> dict[str, Any]:
-    """The stream's rules, checks and horizon."""
+    """The stream's rules, checks, horizon and data contract."""
     return {
         "rules": [asdict(rule) for rule in stream.rules],
         "checks": [{**asdict(check), "severity": check.severity.value} for check in stream.checks],
         "late_within_seconds": stream.late_within.total_seconds(),
+        **({"contract": stream.contract} if stream.contract else {}),  # so that digests from before stay what they are
     }
 
 
@@ -31,4 +32,5 @@ def under(stream: Stream, body: Mapping[str, Any]) -> Stream:
         rules=tuple(Rule(**rule) for rule in body["rules"]),
         checks=tuple(BatchCheck(**{**check, "severity": Severity(check["severity"])}) for check in body["checks"]),
         late_within=timedelta(seconds=body["late_within_seconds"]),
+        contract=body.get("contract", ""),
     )

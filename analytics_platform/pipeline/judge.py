@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.errors import DamagedTableError
-from analytics_platform.facts import Batch, Failpoint, Outcome, Pins, StreamSchemas
+from analytics_platform.facts import Batch, CheckResult, Failpoint, Outcome, Pins, StreamSchemas
 from analytics_platform.ingest.decode import decode
 from analytics_platform.lake import shapes
-from analytics_platform.lake.checks import CheckResult, run_checks
+from analytics_platform.lake.checks import run_checks
 from analytics_platform.lake.duckdb import failed_rules, winners
 from analytics_platform.lake.fingerprint import column_hashes
 from analytics_platform.lake.prune import files_of_batch, files_with_any
@@ -27,6 +27,7 @@ from analytics_platform.pipeline.land import Landed
 from analytics_platform.pipeline.models import mark_touched
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Stream
+from analytics_platform.quality.batch import verify_batches
 
 AHEAD_AT_MOST = timedelta(days=1)  # of the hour that the batch was planned in
 
@@ -113,10 +114,19 @@ def decode_case(case: Case, parts: Parts) -> Decoded:
     rows = decode_rows(case.bronze, case, parts)
     reason = failed_rules(parts.query, rows, stream)
     rows = rows.set_column(rows.schema.get_field_index("reason"), "reason", reason)
-    checks = run_checks(parts.query, rows, stream)
+    checks = _checked(rows, stream, case, parts)
     stopped = {batch.id.number: _stop(batch.id.number, case, checks) for batch in case.batches}
     held = {number: stop for number, stop in stopped.items() if stop}
     return Decoded(case=case, stream=stream, rows=rows, checks=checks, stopped=held)
+
+
+def _checked(rows: pa.Table, stream: Stream, case: Case, parts: Parts) -> dict[int, tuple[CheckResult, ...]]:
+    """By batch, what the stream's own checks say, and then its contract."""
+    ours = run_checks(parts.query, rows, stream)
+    places = {batch.id.number: case.rows_of(batch.id.number) for batch in case.batches}
+    by_batch = {number: rows.slice(place.start, place.stop - place.start) for number, place in places.items()}
+    by_contract = verify_batches(stream, by_batch)
+    return {number: ours.get(number, ()) + by_contract.get(number, ()) for number in ours | by_contract}
 
 
 def conclude(decoded: Decoded, earlier: pa.Table, newest: Mapping[int, datetime], parts: Parts) -> Judged:
@@ -201,7 +211,7 @@ def _stop(number: int, case: Case, checks: Mapping[int, tuple[CheckResult, ...]]
     ruling = case.rulings.get(number)
     if ruling:
         return Stop(outcome=Outcome.DISCARDED, reason=ruling.text) if ruling.is_discarded else None
-    failed = [result.check.name for result in checks.get(number, ()) if result.stops]
+    failed = [result.name for result in checks.get(number, ()) if result.stops]
     return Stop(outcome=Outcome.HELD, reason=f"check {', '.join(failed)}") if failed else None
 
 

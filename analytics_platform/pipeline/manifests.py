@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.errors import LedgerError
-from analytics_platform.facts import Batch, Manifest, Outcome, Verdict
-from analytics_platform.lake.checks import CheckResult
+from analytics_platform.facts import Batch, CheckResult, Manifest, Outcome, Verdict
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.pipeline.judge import Judged
 from analytics_platform.pipeline.models import count_too_late
@@ -171,10 +170,10 @@ def check_verdict(stream: str, result: CheckResult) -> Verdict:
     """What a batch check says."""
     return Verdict(
         asset=f"{stream}/{Layer.SILVER}",
-        check=result.check.name,
+        check=result.name,
         passed=result.passed,
-        severity=result.check.severity,
-        detail=result.check.description,
+        severity=result.severity,
+        detail=result.detail,
         values=result.values,
     )
 

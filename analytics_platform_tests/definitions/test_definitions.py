@@ -19,8 +19,10 @@ from analytics_platform.definitions.specs import group_of
 from analytics_platform.pipeline.parts import pipeline_shapes
 from analytics_platform.product import EARLIEST, BatchCheck
 from analytics_platform.products import catalog
+from analytics_platform.quality.contract import read_contract
 from analytics_platform.settings import ROOT
 from analytics_platform_tests.pipeline.orders import ORDERS, REVENUE, SCHEMAS
+from analytics_platform_tests.quality.batches import CHECKED, CONTRACT
 
 DEFS = build(catalog_of([ORDERS, REVENUE]))
 
@@ -107,6 +109,20 @@ def test_a_model_over_a_model_is_downstream_of_it():
     )
     graph = build(catalog_of([ORDERS, REVENUE, days])).get_repository_def().asset_graph
     assert graph.get(dg.AssetKey("days")).parent_keys == {dg.AssetKey("revenue")}
+
+
+def test_each_check_of_a_contract_is_a_check_of_its_own():
+    graph = build(catalog_of([CHECKED, REVENUE])).get_repository_def().asset_graph
+    found = {key.name: graph.get_check_spec(key) for key in graph.asset_check_keys}
+    listed = read_contract(CONTRACT, "orders").checks
+    assert {check.name for check in listed} <= found.keys()
+    shown = found["columns_amount_checks_invalid_usual"].metadata
+    assert {name: shown[name] for name in ("must be", "severity", "owner", "documentation")} == {
+        "must be": "percent < 10",
+        "severity": "warn",
+        "owner": "team:shop",
+        "documentation": "docs/contracts.md",
+    }
 
 
 def test_declared_checks_are_shown_with_what_they_do():

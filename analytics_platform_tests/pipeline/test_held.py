@@ -104,3 +104,40 @@ def test_no_rows_fail_no_check(ledger_dsn, tmp_path):
     with opened(ledger_dsn, tmp_path, kafka_with([[], []])) as parts:
         empty = rows(parts, "orders/silver")
         assert run_checks(parts.query, empty, CHECKED_ORDERS) == {}
+
+
+CONTRACT = """
+dataset: platform/main/orders
+columns:
+  - name: amount
+    checks:
+      - invalid: {name: amounts are small, valid_max: 1000}
+      - aggregate: {function: avg, threshold: {level: warn, must_be_less_than: 500}}
+"""
+UNDER_CONTRACT = replace(CHECKED_SHOP, streams=(replace(ORDERS, contract=CONTRACT),))
+
+
+def test_a_batch_that_breaks_its_contract_is_held_until_somebody_decides(ledger_dsn, tmp_path):
+    with opened(
+        ledger_dsn, tmp_path, kafka_with([[order(1), order(2, amount=5000)], []]), pipeline=UNDER_CONTRACT
+    ) as p:
+        (manifest,) = lease(p).manifests
+        held = rows(p, "orders/exceptions").to_pylist()
+        told = p.ledger.execute("select body -> 'failed' ->> 1 from outbox").fetchall()
+    assert manifest.outcomes == {Outcome.HELD: 2} and rows_of_no(held) == {"check columns_amount_checks_invalid"}
+    assert verdicts(manifest)["columns_amount_checks_aggregate"] is False  # a warning, which holds nothing
+    assert told == [("orders/silver: columns_amount_checks_invalid",)]
+
+
+def test_a_batch_is_judged_by_the_text_that_its_contract_had_when_it_was_planned(ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1), order(2, amount=5000)], []])
+    with opened(ledger_dsn, tmp_path, kafka, pipeline=UNDER_CONTRACT) as parts:
+        plan_all(parts)
+    with opened(ledger_dsn, tmp_path, kafka) as parts:  # the contract is gone meanwhile
+        (manifest,) = lease(parts).manifests
+    assert manifest.outcomes == {Outcome.HELD: 2}
+
+
+def rows_of_no(held):
+    """The reasons of rows that are kept back."""
+    return {row["reason"] for row in held}

@@ -156,7 +156,7 @@ def _is_restated(number: int, scope: Scope, rejudged: Rejudged, changed: frozens
     """Whether what the batch's manifest says is no longer so."""
     before, judged = scope.manifests[number], rejudged.of(number)
     ruling = judged.case.rulings.get(number)
-    checks = {result.check.name: result.passed for result in judged.checks.get(number, ())}
+    checks = {result.name: result.passed for result in judged.checks.get(number, ())}
     told = {v.check: v.passed for v in before.verdicts}
     if (ruling.text if ruling else None) != before.resolution or not checks.items() <= told.items():
         return True
