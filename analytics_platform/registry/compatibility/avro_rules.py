@@ -85,10 +85,9 @@ class _Comparison:
         """Readers pick the first branch that matches, or the one of the same type: whichever they pick must do."""
         matching = [branch for branch in read.branches if may_match(ours, self.reader.resolve(branch))]
         same = [branch for branch in matching if _is_same_type(ours, self.reader.resolve(branch))]
-        picked = dict.fromkeys([*matching[:1], *same])
-        if not picked:
+        if not matching:
             self._note(BreakKind.UNION, trail, describe(ours), describe(read))
-        for branch in picked:
+        for branch in dict.fromkeys([*matching[:1], *same]):
             self.compare(written, branch, trail)
 
     def _primitive(self, written: Primitive, read: Primitive, trail: Trail) -> None:
