@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import Schema
@@ -16,8 +15,8 @@ from analytics_platform.facts import Failpoint
 from analytics_platform.lake.delta_files import Change, bounds_of, data_files
 from analytics_platform.lake.delta_log import cut_off
 from analytics_platform.lake.evolve import columns_to_add, misfits, require_fit
-from analytics_platform.lake.fingerprint import add, fingerprint
-from analytics_platform.lake.parquet import Damage, content_of, damaged
+from analytics_platform.lake.fingerprint import NONE_KNOWN, Hashes, add, fingerprint
+from analytics_platform.lake.parquet import Damage, content_of, damaged, write_rows
 from analytics_platform.lake.shapes import DataFile, TableShape, hashed
 
 WRITER = "writer"  # the application whose transaction version is the epoch
@@ -149,14 +148,24 @@ class Table:
             self._commit(Change(), decided_on=self.version, epoch=epoch)
 
     def replace(
-        self, removed: Collection[DataFile], parts: Sequence[pa.Table], *, decided_on: int, epoch: int
+        self,
+        removed: Collection[DataFile],
+        parts: Sequence[pa.Table],
+        *,
+        decided_on: int,
+        epoch: int,
+        known: Sequence[Hashes] = (),
     ) -> tuple[int, int]:
         """Remove files and add each part as a file, in one commit; returns the version and the parts' fingerprint.
 
-        The same content again is no commit, unless a file to remove is missing on disk. Raises FencedError if a newer
-        writer has committed here, StaleError if anything has been committed since `decided_on`.
+        The same content again is no commit, unless a file to remove is missing on disk. `known` may give each part's
+        hashes of some columns. Raises FencedError if a newer writer has committed here, StaleError if anything has
+        been committed since `decided_on`.
         """
-        contents = [(part, fingerprint(hashed(part))) for part in parts if part.num_rows]
+        hashes = known or [NONE_KNOWN] * len(parts)
+        contents = [
+            (part, fingerprint(hashed(part), found)) for part, found in zip(parts, hashes, strict=True) if part.num_rows
+        ]
         content = add(fingerprint for _, fingerprint in contents)
         paths = sorted(file.path for file in removed)
         is_same = sorted(map(content_of, paths)) == sorted(f"{content:016x}" for _, content in contents)
@@ -209,7 +218,7 @@ class Table:
     def _write(self, rows: pa.Table, content: int) -> DataFile:
         name = f"part-{content:016x}-{uuid.uuid4().hex}.parquet"
         path = self.root / name
-        pq.write_table(rows, path, compression="zstd", compression_level=1, use_dictionary=_repetitive(rows))
+        write_rows(rows, path, self.shape.bounded_by)
         low, high = bounds_of(rows, self.shape.bounded_by)
         return DataFile(path=name, rows=rows.num_rows, size=path.stat().st_size, low=low, high=high)
 
@@ -260,12 +269,3 @@ def _first_line(error: DeltaError) -> str:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _repetitive(rows: pa.Table) -> list[str]:
-    """Columns whose values repeat: a dictionary pays there and costs elsewhere."""
-    return [
-        name
-        for name in ("batch", "partition", "schema_id", "outcome", "reason", "channel", "state", "city")
-        if name in rows.column_names
-    ]

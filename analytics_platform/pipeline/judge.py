@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from analytics_platform.errors import DamagedTableError
 from analytics_platform.facts import Batch, CheckResult, Failpoint, Outcome, Pins, StreamSchemas
 from analytics_platform.ingest.decode import decode
+from analytics_platform.ingest.records import int_array
 from analytics_platform.lake import shapes
 from analytics_platform.lake.checks import run_checks
 from analytics_platform.lake.duckdb import failed_rules, winners
@@ -36,13 +37,15 @@ AHEAD_AT_MOST = timedelta(days=1)  # of the hour that the batch was planned in
 class Case:
     """Batches to judge in one pass: of one stream, hour, topic and pins, one after another.
 
-    `bronze` are their rows, ordered by batch, partition and offset; `rulings` what people decided, by batch number.
+    `bronze` are their rows, ordered by batch, partition and offset; `rulings` what people decided, by batch number;
+    `payloads` the hashes of the rows' values where they are known already.
     """
 
     batches: tuple[Batch, ...]
     bronze: pa.Table
     pins: Pins
     rulings: Mapping[int, Ruling] = field(default_factory=dict)
+    payloads: np.ndarray | None = None
 
     @property
     def stream(self) -> str:
@@ -73,8 +76,9 @@ class Decoded:
 
     def ids(self) -> pa.Array:
         """The distinct ids of rows that pass their rules, ascending."""
-        ids = pc.unique(self.rows["event_id"].filter(pc.is_null(self.rows["reason"]))).drop_null()
-        return ids.take(pc.array_sort_indices(ids))
+        ids = self.rows["event_id"].filter(pc.is_null(self.rows["reason"])).combine_chunks().drop_null()
+        ordered = ids.take(pc.sort_indices(ids))
+        return ordered.filter(pa.array(np.append(True, pc.not_equal(ordered[1:], ordered[:-1]))[: len(ordered)]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +106,7 @@ class Decided:
 def judge(batch: Batch, landed: Landed, parts: Parts) -> Decided:
     """Decide on every row of a batch, on what is in silver before it; writes nothing."""
     table = parts.tables.of(batch.id.stream, Layer.SILVER)
-    decoded = decode_case(Case(batches=(batch,), bronze=landed.rows, pins=batch.pins), parts)
+    decoded = decode_case(Case(batches=(batch,), bronze=landed.rows, pins=batch.pins, payloads=landed.payloads), parts)
     earlier = earlier_winners(decoded.case, decoded.ids(), parts)
     judged = conclude(decoded, earlier, newest_before(decoded.case, parts), parts)
     return Decided(batch=batch, landed=landed, judged=judged, decided_on=table.version)
@@ -140,7 +144,7 @@ def conclude(decoded: Decoded, earlier: pa.Table, newest: Mapping[int, datetime]
     return Judged(
         case=case,
         checks=decoded.checks,
-        silver=silver_rows(rows.filter(pa.array(passed)), columns),
+        silver=silver_rows(rows, columns, passed),
         exceptions=_exception_rows(rows, case.bronze, decision, ~passed),
         decision=decision,
         newest_before=newest,
@@ -193,7 +197,8 @@ def decode_rows(bronze: pa.Table, case: Case, parts: Parts) -> pa.Table:
     """Rows of bronze in the reader schema that the case is pinned to, with `batch` and `payload_hash`."""
     stream = parts.pipeline.stream(case.stream)
     rows = decode(bronze.drop_columns(["batch"]), stream, _pinned(case, parts), case.topic_id or UUID(int=0))
-    rows = rows.append_column("payload_hash", pa.array(column_hashes(bronze["value"]).view(np.int64)))
+    payloads = column_hashes(bronze["value"]) if case.payloads is None else case.payloads
+    rows = rows.append_column("payload_hash", int_array(payloads.view(np.int64)))
     rows = rows.add_column(0, shapes.ROW_COLUMNS[0], bronze["batch"])
     for column in parts.tables.of(stream.name, Layer.SILVER).shape.columns:
         if column.name not in (*rows.column_names, "late_micros"):  # of a later version than the one that was pinned
@@ -201,9 +206,11 @@ def decode_rows(bronze: pa.Table, case: Case, parts: Parts) -> pa.Table:
     return rows
 
 
-def silver_rows(rows: pa.Table, columns: pa.Schema) -> pa.Table:
-    """Sorted by id, so that a lookup of an id reads few pages."""
-    return rows.select(columns.names).cast(columns).sort_by("event_id").combine_chunks()
+def silver_rows(rows: pa.Table, columns: pa.Schema, passed: np.ndarray) -> pa.Table:
+    """The rows that passed, sorted by id, so that a lookup of an id reads few pages; each is moved once."""
+    places = int_array(np.flatnonzero(passed))
+    order = places.take(pc.sort_indices(rows["event_id"].take(places)))
+    return rows.select(columns.names).cast(columns).take(order).combine_chunks()
 
 
 def _stop(number: int, case: Case, checks: Mapping[int, tuple[CheckResult, ...]]) -> Stop | None:

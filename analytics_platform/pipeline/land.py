@@ -13,7 +13,7 @@ from analytics_platform.facts import Batch, BatchState, Failpoint, OffsetRange
 from analytics_platform.ingest.plan import lost_since_planned, still_there
 from analytics_platform.ingest.records import CHUNK_BYTES, RECORDS_SCHEMA, Gap
 from analytics_platform.lake.duckdb import read_files
-from analytics_platform.lake.fingerprint import fingerprint
+from analytics_platform.lake.fingerprint import NOTHING, column_hashes, fingerprint
 from analytics_platform.lake.prune import files_of_batch
 from analytics_platform.lake.shapes import Layer, hashed
 from analytics_platform.ledger.postgres import planning
@@ -22,10 +22,11 @@ from analytics_platform.pipeline.parts import Parts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed:
-    """A batch's bronze rows, ordered by partition and offset, and their content hash."""
+    """A batch's bronze rows, ordered by partition and offset, their content hash, and that of each row's value."""
 
     rows: pa.Table
     fingerprint: int
+    payloads: np.ndarray
 
 
 def land(batch: Batch, parts: Parts, epoch: int) -> Landed:
@@ -40,10 +41,12 @@ def land(batch: Batch, parts: Parts, epoch: int) -> Landed:
     chunks = _fetch(batch, parts)
     parts.reached(Failpoint.AFTER_FETCH)
     files = [with_batch(rows, batch.id.number) for rows in _joined(chunks)]
-    _, content = bronze.replace([], files, decided_on=bronze.version, epoch=epoch)
+    payloads = [column_hashes(rows["value"]) for rows in files]
+    known = [{"value": hashes} for hashes in payloads]
+    _, content = bronze.replace([], files, decided_on=bronze.version, epoch=epoch, known=known)
     rows = pa.concat_tables([with_batch(RECORDS_SCHEMA.empty_table(), batch.id.number), *files])
     planning.mark_landed(parts.ledger, batch, rows.num_rows)
-    return Landed(rows=rows, fingerprint=content)
+    return Landed(rows=rows, fingerprint=content, payloads=np.concatenate([NOTHING, *payloads]))
 
 
 def landed(batch: Batch, parts: Parts) -> Landed:
@@ -54,7 +57,8 @@ def landed(batch: Batch, parts: Parts) -> Landed:
     rows = _ordered(rows.filter(pc.equal(rows["batch"], batch.id.number)))
     if batch.landed_rows not in (None, rows.num_rows):
         raise BronzeLostError(str(batch.id), batch.landed_rows or 0, rows.num_rows)
-    return Landed(rows=rows, fingerprint=fingerprint(hashed(rows)))
+    payloads = column_hashes(rows["value"])
+    return Landed(rows=rows, fingerprint=fingerprint(hashed(rows), {"value": payloads}), payloads=payloads)
 
 
 def with_batch(rows: pa.Table, number: int) -> pa.Table:

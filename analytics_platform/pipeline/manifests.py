@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from analytics_platform.errors import LedgerError
 from analytics_platform.facts import Batch, CheckResult, Manifest, Outcome, Verdict
 from analytics_platform.lake.shapes import Layer
+from analytics_platform.lake.silver import count_distinct
 from analytics_platform.pipeline.judge import Judged
 from analytics_platform.pipeline.models import count_too_late
 from analytics_platform.pipeline.parts import Parts
@@ -64,7 +65,7 @@ def write_manifest(
     """A batch's next manifest; UnreconciledError where rows do not add up. Freshness stays that of the first one."""
     number, case = batch.id.number, judged.case
     bronze = _of_bronze(judged, number)
-    silver = judged.silver.filter(pc.equal(judged.silver["batch"], number))
+    silver = _of_batch(judged.silver, number, judged)
     outcomes = judged.decision.counts(case.rows_of(number))
     manifest = Manifest(
         **_about(batch, around, earlier),
@@ -107,6 +108,11 @@ def _require_reconciled(manifest: Manifest) -> Manifest:
 def _of_bronze(judged: Judged, number: int) -> pa.Table:
     place = judged.case.rows_of(number)
     return judged.case.bronze.slice(place.start, place.stop - place.start)
+
+
+def _of_batch(rows: pa.Table, number: int, judged: Judged) -> pa.Table:
+    """Those rows of a case's tables that are of the batch."""
+    return rows if len(judged.case.batches) == 1 else rows.filter(pc.equal(rows["batch"], number))
 
 
 def newest_after(judged: Judged, number: int) -> dict[int, datetime]:
@@ -183,8 +189,8 @@ def _verdicts(
 ) -> tuple[Verdict, ...]:
     name, number = batch.id.stream, batch.id.number
     bronze = _of_bronze(judged, number)
-    exceptions = int(pc.sum(pc.equal(judged.exceptions["batch"], number)).as_py() or 0)
-    distinct = pc.count_distinct(silver["event_id"]).as_py()
+    exceptions = _of_batch(judged.exceptions, number, judged).num_rows
+    distinct = count_distinct(silver["event_id"])
     known = next((v for v in earlier.verdicts if v.check == FRESHNESS), None) if earlier else None
     return (
         reconciled(name, bronze.num_rows, silver.num_rows, exceptions),

@@ -76,8 +76,8 @@ def mark_touched(
     for model in parts.pipeline.readers(stream):
         if only is not None and model.name not in only:
             continue
-        seen = rows.filter(pc.invert(_is_too_late(rows, model)))
-        grains = grains_touched(seen[touched_by(model, stream)], model.grain)
+        seen = rows[touched_by(model, stream)].filter(pc.invert(_is_too_late(rows, model)))
+        grains = grains_touched(seen, model.grain)
         at = of_model(model, parts.pipeline, watermarks)
         gathered = set() if at_once or at is None else _gathered(model, grains, at)
         dirty.mark(parts.ledger, model.name, grains - gathered, cause)
