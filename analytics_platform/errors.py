@@ -26,6 +26,9 @@
     ├── RegistryError
     │   ├── InvalidSchemaError      a text is no schema
     │   └── UnsupportedFormatError  a schema is in a language that is not spoken here
+    ├── WorkerError
+    │   ├── NoWorkerError       no warm worker takes the run
+    │   └── ForkUnsafeError     a process that forks has more than one thread
     └── LocalError              an embedded part cannot be installed or started
 
 A finding about data (a bad row, a broken contract) is a return value, never an error.
@@ -307,6 +310,35 @@ class UnsupportedFormatError(RegistryError):
 
     def __str__(self) -> str:
         return f"schemas in {self.format} are not supported: no rule here could judge them; send AVRO or JSON"
+
+
+class WorkerError(PlatformError):
+    """Something about warm run workers."""
+
+
+class NoWorkerError(WorkerError):
+    """The parent of warm workers is not there, or refuses."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(where, reason)
+        self.where, self.reason = where, reason
+
+    def __str__(self) -> str:
+        return f"no warm worker at {self.where}: {self.reason}; see `ap logs --process warm`"
+
+
+class ForkUnsafeError(WorkerError):
+    """The process is to fork, and something that it has imported runs a thread."""
+
+    def __init__(self, threads: Sequence[str]) -> None:
+        super().__init__(tuple(threads))
+        self.threads = tuple(threads)
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.threads)} threads where one may be ({', '.join(self.threads)}): a module starts them when it "
+            "is imported; start them later, or bound the library's pool by an environment variable"
+        )
 
 
 class LocalError(PlatformError):

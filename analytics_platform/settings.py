@@ -45,6 +45,9 @@ class Settings:
     events_per_second: float = field(metadata={"about": "what the auction house produces under `ap up`"})
     least_free_percent: float = field(metadata={"about": "below this share of free disk, producer and ingestion hold"})
     retention_hours: int = field(metadata={"about": "how long tables keep rows; 0 keeps them for ever"})
+    stock: bool = field(
+        metadata={"about": "Dagster's own launcher, coordinator and cadence, kafka-python's own records"}
+    )
     log_level: str = field(metadata={"about": "DEBUG, INFO, WARNING or ERROR"})
 
 
@@ -133,15 +136,24 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "events_per_second": "500",
         "least_free_percent": "10",
         "retention_hours": "0",
+        "stock": "false",
         "log_level": "INFO",
     }
 
 
 def _parse(name: str, value: str, kind: Any) -> Any:
     try:
-        return _instant(value) if kind is datetime else kind(value)
+        return {datetime: _instant, bool: _truth}.get(kind, kind)(value)
     except ValueError as error:
         raise SettingError(name, f"{value!r} is no {kind.__name__}", f"set {PREFIX}{name.upper()}") from error
+
+
+def _truth(text: str) -> bool:
+    """Yes or no, as people write it; `bool` takes any word for yes."""
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if text.strip().lower() not in words:
+        raise ValueError(text)
+    return words[text.strip().lower()]
 
 
 def _instant(text: str) -> datetime:

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from analytics_platform.definitions.resources import open_parts
+from analytics_platform.definitions.opening import open_parts
 from analytics_platform.errors import DeclarationError
 from analytics_platform.ingest.kafka.fetch import KafkaReader
 from analytics_platform.pipeline.parts import Parts

@@ -17,7 +17,7 @@ class LeaseRun:
     """A run of a pipeline that is not finished; `gone_since` is None while it is connected to the ledger.
 
     `hour_ends_at` is the end of the hour that the run was asked for, None if it carries none. One that is no lease has
-    batches judged again and waits for it.
+    batches judged again and waits for it. One that has ended its lease only tells Dagster of it, and plans no more.
     """
 
     run_id: str
@@ -27,6 +27,7 @@ class LeaseRun:
     gone_since: datetime | None
     hour_ends_at: datetime | None = None
     is_lease: bool = True
+    has_ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Advice:
 def advise(seen: Situation) -> Advice:
     """Ask for a run when there is work and nobody at it, or when the one at it is about to end."""
     lost = {run.run_id: reason for run in seen.runs if (reason := _why_lost(run, seen))}
-    active = [run for run in seen.runs if run.is_lease and run.run_id not in lost]
+    active = [run for run in seen.runs if run.is_lease and not run.has_ended and run.run_id not in lost]
     request = _why_request(active, seen)
     waiting = _why_wait(seen) if request else None
     return Advice(lost=lost, request=None if waiting else request, waiting=waiting)

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
 
 from analytics_platform.definitions.assets import jobs, pipeline_assets, topic_assets
 from analytics_platform.definitions.resources import PlatformResource
-from analytics_platform.definitions.sensors import planner_sensor
+from analytics_platform.definitions.sensors import LISTEN_SECONDS, planner_sensor
 from analytics_platform.definitions.specs import hourly
 from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import StreamSchemas
@@ -24,7 +25,10 @@ log = logging.getLogger(__name__)
 
 
 def build(
-    declared: Catalog, since: datetime = EARLIEST, schemas: Mapping[str, StreamSchemas] | None = None
+    declared: Catalog,
+    since: datetime = EARLIEST,
+    schemas: Mapping[str, StreamSchemas] | None = None,
+    listen_seconds: float = LISTEN_SECONDS,
 ) -> dg.Definitions:
     """Everything that Dagster loads: hours from `since` on, and columns of the streams whose schemas are given."""
     pipelines = list(declared.pipelines.values())
@@ -35,7 +39,7 @@ def build(
     return dg.Definitions(
         assets=[*topics, *tables],
         jobs=leases,
-        sensors=[planner_sensor(pipelines, leases)] if pipelines else [],
+        sensors=[planner_sensor(pipelines, leases, listen_seconds)] if pipelines else [],
         resources={"platform": PlatformResource()},
         executor=dg.in_process_executor,
     )
@@ -44,9 +48,15 @@ def build(
 @dg.definitions
 def defs() -> dg.Definitions:
     """What is declared, under the settings of this process: equal in every process of an instance."""
+    return _defs()
+
+
+@cache  # a run looks its job up several times, and each would build all of it again: 70 ms
+def _defs() -> dg.Definitions:
     settings = read_settings()
     declared = with_contracts(without_drafts(catalog(), settings.schema_dir), settings.schema_dir)
-    return build(declared, settings.since, readable_schemas(settings.schema_dir, declared.streams))
+    schemas = readable_schemas(settings.schema_dir, declared.streams)
+    return build(declared, settings.since, schemas, 0 if settings.stock else LISTEN_SECONDS)
 
 
 def readable_schemas(schema_dir: Path, streams: Iterable[str]) -> dict[str, StreamSchemas]:

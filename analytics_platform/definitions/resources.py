@@ -3,21 +3,17 @@
 import threading
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
 
 import dagster as dg
 import psycopg
 
-from analytics_platform.ingest.kafka.fetch import KafkaReader
-from analytics_platform.ingest.records import RecordReader
-from analytics_platform.lake.duckdb import connect as connect_duckdb
-from analytics_platform.ledger.postgres.lease import ensure_pipeline
-from analytics_platform.pipeline.parts import Limits, Parts, Tables
+from analytics_platform.definitions.opening import open_parts, open_reader
+from analytics_platform.definitions.ready import READY
+from analytics_platform.ledger.postgres.lease import hear_of_ends
+from analytics_platform.pipeline.parts import Parts
 from analytics_platform.postgres import connect
 from analytics_platform.product import Pipeline
-from analytics_platform.quality.files import pipeline_with_contracts
-from analytics_platform.registry.store import read_schemas
-from analytics_platform.settings import Settings, read_settings
+from analytics_platform.settings import read_settings
 
 
 class PlatformResource(dg.ConfigurableResource):
@@ -32,30 +28,12 @@ class PlatformResource(dg.ConfigurableResource):
     @contextmanager
     def parts(self, pipeline: Pipeline, application: str) -> Generator[Parts]:
         """Everything a lease on that pipeline touches; closed afterwards."""
+        if (parts := READY.take(pipeline.name, application)) is not None:
+            yield parts  # the process ends with its run, and its connections with it
+            return
         settings = read_settings()
-        with self.ledger(application) as ledger, KafkaReader(settings.kafka_bootstrap) as reader:
+        with self.ledger(application) as ledger, open_reader(settings) as reader:
             yield open_parts(pipeline, settings, ledger, reader)
-
-
-def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connection, reader: RecordReader) -> Parts:
-    """The parts of a pipeline over open connections."""
-    ensure_pipeline(ledger, pipeline.name)
-    pipeline = pipeline_with_contracts(pipeline, settings.schema_dir)
-    schemas = {stream.name: read_schemas(settings.schema_dir, stream.name) for stream in pipeline.streams}
-    return Parts(
-        pipeline=pipeline,
-        ledger=ledger,
-        reader=reader,
-        query=connect_duckdb(),
-        schemas=schemas,
-        tables=Tables.open(settings.table_dir, pipeline, schemas),
-        limits=Limits(
-            lease_seconds=settings.lease_seconds,
-            quiet_seconds=settings.quiet_seconds,
-            cycle_seconds=settings.cycle_seconds,
-            retention=timedelta(hours=settings.retention_hours) if settings.retention_hours else None,
-        ),
-    )
 
 
 class KeptParts:
@@ -83,7 +61,8 @@ class KeptParts:
             settings = read_settings()
             with ExitStack() as opened:
                 ledger = opened.enter_context(connect(settings.ledger_dsn, application=f"planner {pipeline.name}"))
-                reader = opened.enter_context(KafkaReader(settings.kafka_bootstrap))
+                hear_of_ends(ledger)
+                reader = opened.enter_context(open_reader(settings))
                 self._kept[pipeline.name] = open_parts(pipeline, settings, ledger, reader), opened.pop_all()
         return self._kept[pipeline.name][0]
 

@@ -1,6 +1,7 @@
 """The planner: records what is to be read next, then asks for the run that will read it. One sensor for all."""
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -14,11 +15,12 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 from analytics_platform.definitions.hours import HOUR_FORMAT, partition_of
 from analytics_platform.definitions.intent import LEASE_TAG, QUEUE_TAG, WHAT_TAG, WHY_TAG, Intent, intent_of
 from analytics_platform.definitions.lease_request import ALARM_AFTER, Advice, LeaseRun, Situation, advise
+from analytics_platform.definitions.listening import Positions, wait_for_news
 from analytics_platform.definitions.resources import KeptParts
 from analytics_platform.errors import PlatformError
 from analytics_platform.ledger.postgres import alarms, planning, rework
-from analytics_platform.ledger.postgres.lease import connected_runs, is_locked
-from analytics_platform.pipeline import has_unplanned, plan_all
+from analytics_platform.ledger.postgres.lease import connected_runs, is_locked, open_lease
+from analytics_platform.pipeline import has_unplanned, plan_all, to_wait_for
 from analytics_platform.pipeline.models import is_due
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Pipeline
@@ -33,6 +35,8 @@ UNFINISHED = [
 ]
 STARTED = dg.DagsterRunStatus.STARTED
 LEASE_DOES = "lease: reads what is new, recomputes what is due, judges again what is ordered"
+LISTEN_SECONDS = 4.5  # Dagster starts a sensor every 5 s: this one is over when the next may begin
+LOOK_SECONDS = 1.0  # between two looks at what sends no news: timers, orders, runs that were lost
 MOST_FAILED = 10  # the longest wait is reached before
 
 
@@ -44,10 +48,22 @@ class Planner:
         self._kept = kept or KeptParts()
         self._gone_since: dict[str, dict[str, datetime]] = {}
         self._alarmed: dict[str, str] = {}
+        self._idle: dict[str, Positions] = {}  # by pipeline for which nobody works: what is planned
+
+    def listen(self, instance: DagsterInstance, seconds: float) -> tuple[list[dg.RunRequest], list[str]]:
+        """Tick until there is a run to ask for, or the time is over; in between, wait for news."""
+        deadline = time.monotonic() + seconds
+        while True:
+            requests, problems = self.tick(instance)
+            left = deadline - time.monotonic()
+            if requests or left <= 0:
+                return requests, problems
+            wait_for_news(self._kept, self._pipelines, self._idle, min(left, LOOK_SECONDS))
 
     def tick(self, instance: DagsterInstance) -> tuple[list[dg.RunRequest], list[str]]:
         """The runs to request now, and what is not asked for and why."""
         requests, problems = [], []
+        self._idle.clear()
         for pipeline in self._pipelines:
             try:
                 with self._kept.of(pipeline) as parts:
@@ -66,12 +82,14 @@ class Planner:
     def _advise(self, parts: Parts, instance: DagsterInstance) -> Advice:
         now = datetime.now(UTC)
         name = parts.pipeline.name
-        locked = is_locked(parts.ledger, name)
-        if locked:
+        locked, (last_run, is_open) = is_locked(parts.ledger, name), open_lease(parts.ledger, name)
+        if locked and is_open:
             has_work = _has_work(parts) or has_unplanned(parts)  # who holds the lock plans
         else:
-            plan_all(parts)
+            positions = plan_all(parts)
             has_work = _has_work(parts)
+            if not has_work:
+                self._idle[name] = to_wait_for(positions, parts)
         failed = failed_in_a_row(instance, name) if has_work else []
         if len(failed) >= ALARM_AFTER:
             self._alarm(parts, instance, failed, now)
@@ -79,7 +97,7 @@ class Planner:
             Situation(
                 now=now,
                 has_work=has_work,
-                runs=self._runs(parts, instance, now),
+                runs=self._runs(parts, instance, now, None if is_open else last_run),
                 is_locked=locked,
                 lease=timedelta(seconds=parts.limits.lease_seconds),
                 failed_in_a_row=len(failed),
@@ -99,7 +117,8 @@ class Planner:
             log.error("run.failing", extra={"pipeline": name, "run": run_id, "failed_in_a_row": len(failed)})
         self._alarmed[name] = run_id
 
-    def _runs(self, parts: Parts, instance: DagsterInstance, now: datetime) -> list[LeaseRun]:
+    def _runs(self, parts: Parts, instance: DagsterInstance, now: datetime, ended: str | None = None) -> list[LeaseRun]:
+        """The pipeline's unfinished runs; `ended` is the one whose lease is over."""
         name = parts.pipeline.name
         records = [
             *_leases(instance.get_run_records(RunsFilter(tags={LEASE_TAG: name}, statuses=UNFINISHED), limit=20)),
@@ -108,11 +127,13 @@ class Planner:
         before, connected = self._gone_since.get(name, {}), connected_runs(parts.ledger)
         ids = {record.dagster_run.run_id for record in records} - connected
         self._gone_since[name] = {run_id: before.get(run_id, now) for run_id in ids}
-        return [_lease_run(record, self._gone_since[name]) for record in records]
+        return [_lease_run(record, self._gone_since[name], ended) for record in records]
 
 
-def planner_sensor(pipelines: Sequence[Pipeline], jobs: Sequence[UnresolvedAssetJobDefinition]) -> dg.SensorDefinition:
-    """The planner as a Dagster sensor that runs from the start."""
+def planner_sensor(
+    pipelines: Sequence[Pipeline], jobs: Sequence[UnresolvedAssetJobDefinition], listen_seconds: float = LISTEN_SECONDS
+) -> dg.SensorDefinition:
+    """The planner as a Dagster sensor that runs from the start; with 0 seconds it looks once, and never waits."""
     planner = Planner(pipelines)
 
     @dg.sensor(
@@ -124,7 +145,7 @@ def planner_sensor(pipelines: Sequence[Pipeline], jobs: Sequence[UnresolvedAsset
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         """Plan, then request."""
-        requests, problems = planner.tick(context.instance)
+        requests, problems = planner.listen(context.instance, listen_seconds)
         if problems and not requests:
             return dg.SkipReason("; ".join(problems))
         return dg.SensorResult(run_requests=requests) if requests else dg.SkipReason("nothing to ask for")
@@ -177,12 +198,13 @@ def _has_work(parts: Parts) -> bool:
     return bool(open_batches) or rework.is_open(parts.ledger, parts.pipeline.name) or is_due(parts)
 
 
-def _lease_run(record: dg.RunRecord, gone_since: Mapping[str, datetime]) -> LeaseRun:
+def _lease_run(record: dg.RunRecord, gone_since: Mapping[str, datetime], ended: str | None) -> LeaseRun:
     run = record.dagster_run
     return LeaseRun(
         run_id=run.run_id,
         is_started=run.status is dg.DagsterRunStatus.STARTED,
         is_lease=intent_of(run.tags) is Intent.LEASE,
+        has_ended=run.run_id == ended,
         requested_at=_utc(record.create_timestamp),
         started_at=datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None,
         gone_since=gone_since.get(run.run_id),

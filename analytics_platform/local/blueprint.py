@@ -73,7 +73,13 @@ class Place:
         """The same for Dagster's processes."""
         dsn = self.settings.dagster_postgres_url.replace("postgresql+psycopg2://", "postgresql://", 1)
         environment = _environment(self.settings, self.ports)
-        return DagsterPlace(state_dir=self.state_dir, ports=self.ports, environment=environment, dsn=dsn)
+        return DagsterPlace(
+            state_dir=self.state_dir,
+            ports=self.ports,
+            environment=environment,
+            dsn=dsn,
+            is_stock=self.settings.stock,
+        )
 
     def marked(self, part: Part) -> Part:
         """The part with the instance's mark."""
@@ -190,11 +196,17 @@ def _dagster(place: Place, there: tuple[str, ...], options: UpOptions) -> list[M
         after=ready,
         prepare=lambda: _before_daemon(place),
     )
-    members = [schema, code_server, daemon]
+    members = [schema, code_server, *([] if place.settings.stock else [_warm(place)]), daemon]
     if options.with_webserver:
         part = place.marked(dagster_processes.webserver(dagster))
         members.append(Member(part=part, after=ready, address=urls["webserver"]))
     return members
+
+
+def _warm(place: Place) -> Member:
+    """Nobody waits for it: while it is not there, runs start cold."""
+    part = dagster_processes.warm(place.dagster, place.settings.schema_dir)
+    return Member(part=place.marked(part), after=("dagster-schema",))
 
 
 def _prepare(place: Place) -> None:

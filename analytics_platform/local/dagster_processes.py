@@ -6,7 +6,7 @@ Nothing here imports Dagster: they are other processes, and their database is re
 import http.client
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,8 @@ from analytics_platform.settings import ROOT
 
 SCHEMA_NOTE = "schema-of-version"
 MODULE = "analytics_platform.definitions.location"
+WARM = "analytics_platform.definitions.warm"
+PREPARE = "analytics_platform.definitions.ready:prepare"
 HEARTBEAT_STALE = timedelta(seconds=90)  # the daemon writes one every 30 s
 FAILURES = """
 select count(*), to_timestamp(max(end_time)) from runs
@@ -34,6 +36,7 @@ class DagsterPlace:
     ports: Mapping[str, int]
     environment: Mapping[str, str]
     dsn: str
+    is_stock: bool = False
 
     @property
     def home(self) -> Path:
@@ -48,17 +51,23 @@ def dagster_environment(state_dir: Path, ports: Mapping[str, int]) -> dict[str, 
         "AP_DAGSTER_DIR": str(state_dir / "dagster"),
         "AP_CODE_SERVER_HOST": HOST,
         "AP_CODE_SERVER_PORT": str(ports["code-server"]),
+        "AP_WARM_SOCKET": str(warm_socket(state_dir)),
         "DAGSTER_DISABLE_TELEMETRY": "yes",
         "SODA_CORE_TELEMETRY_ENABLED": "false",
     }
 
 
+def warm_socket(state_dir: Path) -> Path:
+    """Where the parent of warm workers listens."""
+    return state_dir / "dagster" / "warm.sock"
+
+
 def prepare_home(place: DagsterPlace) -> None:
-    """Make DAGSTER_HOME: the one dagster.yaml of the project, linked."""
+    """Make DAGSTER_HOME: the project's dagster.yaml, or its counterpart without anything of ours, linked."""
     place.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     link = place.home / "dagster.yaml"
     link.unlink(missing_ok=True)
-    link.symlink_to(ROOT / "dagster.yaml")
+    link.symlink_to(ROOT / ("dagster.stock.yaml" if place.is_stock else "dagster.yaml"))
 
 
 def schema_task(place: DagsterPlace) -> Part:
@@ -72,6 +81,15 @@ def code_server(place: DagsterPlace) -> Part:
     argv = ["dagster", "api", "grpc", "--host", HOST, "--port", str(port), "--module-name", MODULE]
     argv += ["--location-name", "analytics_platform", "--use-python-environment-entry-point", "--log-format", "json"]
     return _part(place, "code-server", argv, ready=lambda: answers(port))
+
+
+def warm(place: DagsterPlace, schema_dir: Path) -> Part:
+    """The parent of warm workers; it listens once it has imported everything."""
+    socket = warm_socket(place.state_dir)
+    argv = [WARM, "--socket", str(socket), "--module", MODULE, "--prepare", PREPARE]
+    argv += [f"--watch={folder}" for folder in (ROOT / "analytics_platform", schema_dir)]
+    part = _part(place, "warm", argv, ready=socket.is_socket)
+    return replace(part, before=lambda: socket.unlink(missing_ok=True))
 
 
 def daemon(place: DagsterPlace) -> Part:

@@ -146,12 +146,17 @@ def _mend(rework: Rework, parts: Parts) -> Iterator[CycleReport]:
 
 
 def _wait(positions: Mapping[str, Mapping[int, int]], parts: Parts) -> None:
-    """Until there is something to read; where ingestion is held or paused there always is, and it is not for us."""
-    wanted = {s.topic: positions[s.topic] for s in _unpaused(parts) if s.topic in positions}
-    if planning.is_on_hold(parts.ledger) or not wanted:
-        parts.pause(parts.limits.quiet_seconds)
-    else:
+    if wanted := to_wait_for(positions, parts):
         parts.reader.wait_for_data(wanted, parts.limits.quiet_seconds)
+    else:
+        parts.pause(parts.limits.quiet_seconds)
+
+
+def to_wait_for(positions: Mapping[str, Mapping[int, int]], parts: Parts) -> dict[str, Mapping[int, int]]:
+    """Those positions beyond which data is for us; where ingestion is held or paused there always is some."""
+    if planning.is_on_hold(parts.ledger):
+        return {}
+    return {s.topic: positions[s.topic] for s in _unpaused(parts) if s.topic in positions}
 
 
 def _unpaused(parts: Parts) -> list[Stream]:

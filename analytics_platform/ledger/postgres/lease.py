@@ -20,6 +20,8 @@ END_LEASE = """
     and not exists (select 1 from rework where pipeline = %(name)s and state = 'open')
 """
 
+ENDED = "lease_ended"  # the channel on which the planner hears that a writer plans no more
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
@@ -52,6 +54,7 @@ def taken(connection: psycopg.Connection, name: str, run_id: str, hour: datetime
             "update pipeline set clean_end = true, lease_open = false where name = %s and epoch = %s",
             [name, lease.epoch],
         )
+        connection.execute(f"notify {ENDED}".encode())
     finally:
         with suppress(psycopg.OperationalError):  # a connection that is gone has let go of the lock by itself
             connection.execute(f"select pg_advisory_unlock({LOCK_KEY})".encode(), [name])
@@ -100,4 +103,22 @@ def end(connection: psycopg.Connection, lease: Lease, streams: list[str]) -> boo
     with connection.transaction():
         connection.execute("select 1 from pipeline where name = %s for update", [lease.pipeline])
         ended = connection.execute(END_LEASE, {"name": lease.pipeline, "epoch": lease.epoch, "streams": streams})
+        connection.execute(f"notify {ENDED}".encode())
     return ended.rowcount == 1
+
+
+def hear_of_ends(connection: psycopg.Connection) -> None:
+    """From now on `wait_for_an_end` wakes when a lease ends."""
+    connection.execute(f"listen {ENDED}".encode())
+
+
+def wait_for_an_end(connection: psycopg.Connection, seconds: float) -> None:
+    """Wait until some lease ends, or for those seconds."""
+    for _ in connection.notifies(timeout=seconds, stop_after=1):
+        return
+
+
+def open_lease(connection: psycopg.Connection, name: str) -> tuple[str | None, bool]:
+    """The run that last took the pipeline's lock, and whether it may still plan: not once its lease has ended."""
+    row = connection.execute("select run_id, lease_open from pipeline where name = %s", [name]).fetchone()
+    return row or (None, False)

@@ -1,0 +1,42 @@
+"""Opens what a pipeline's run touches, from settings."""
+
+from datetime import timedelta
+
+import psycopg
+
+from analytics_platform.ingest.kafka.fetch import KafkaReader, PlainReader
+from analytics_platform.ingest.records import RecordReader
+from analytics_platform.lake.duckdb import connect as connect_duckdb
+from analytics_platform.ledger.postgres.lease import ensure_pipeline
+from analytics_platform.pipeline.parts import Limits, Parts, Tables
+from analytics_platform.product import Pipeline
+from analytics_platform.quality.files import pipeline_with_contracts
+from analytics_platform.registry.store import read_schemas
+from analytics_platform.settings import Settings
+
+
+def open_reader(settings: Settings) -> KafkaReader:
+    """A connection to the broker; in stock mode nothing but kafka-python decodes its records."""
+    reader = PlainReader if settings.stock else KafkaReader
+    return reader(settings.kafka_bootstrap)
+
+
+def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connection, reader: RecordReader) -> Parts:
+    """The parts of a pipeline over open connections."""
+    ensure_pipeline(ledger, pipeline.name)
+    pipeline = pipeline_with_contracts(pipeline, settings.schema_dir)
+    schemas = {stream.name: read_schemas(settings.schema_dir, stream.name) for stream in pipeline.streams}
+    return Parts(
+        pipeline=pipeline,
+        ledger=ledger,
+        reader=reader,
+        query=connect_duckdb(),
+        schemas=schemas,
+        tables=Tables.open(settings.table_dir, pipeline, schemas),
+        limits=Limits(
+            lease_seconds=settings.lease_seconds,
+            quiet_seconds=settings.quiet_seconds,
+            cycle_seconds=settings.cycle_seconds,
+            retention=timedelta(hours=settings.retention_hours) if settings.retention_hours else None,
+        ),
+    )

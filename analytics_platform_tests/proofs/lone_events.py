@@ -1,0 +1,99 @@
+"""One bid at a time, from a stock client until a stock reader sees it in a model's published table.
+
+Each bid comes through a channel of its own, so that its row in `channel_revenue` is nobody else's. The cut is read as
+any reader would: versions from the ledger, files from the table's log.
+"""
+
+import io
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import fastavro.schema
+import psycopg
+from confluent_kafka import KafkaError, Producer
+from deltalake import DeltaTable
+
+from analytics_platform_tests.proofs.report import ROOT
+
+BID_SCHEMA_ID = 1  # schemas/ids.lock: bids-value, version 1
+MODEL, TOPIC = "channel_revenue", "bids"
+LOOK_SECONDS = 0.01
+PATIENCE_SECONDS = 40.0
+NEWEST = "select versions -> %s from publication order by number desc limit 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """When a lone event reached the broker, and when its row was read in gold."""
+
+    channel: str
+    produced_at: datetime
+    seconds: float
+
+
+class LoneEvents:
+    """A producer and a reader of one instance."""
+
+    def __init__(self, bootstrap: str, ledger_dsn: str, tables: Path) -> None:
+        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "acks": "all"})
+        self._ledger = psycopg.connect(ledger_dsn, autocommit=True)
+        self._root = tables / MODEL
+        self._schema = fastavro.schema.load_schema(str(ROOT / "schemas" / TOPIC / "value" / "1.avsc"))
+
+    def send_and_wait(self) -> Arrival:
+        """Produce a bid, and wait until its row is readable. Raises TimeoutError."""
+        channel = f"lone-{uuid.uuid4().hex[:12]}"
+        produced_at, began = self._send(channel)
+        while time.monotonic() - began < PATIENCE_SECONDS:
+            seen = self._version()
+            if seen is not None and self._is_there(channel, seen):
+                return Arrival(channel=channel, produced_at=produced_at, seconds=time.monotonic() - began)
+            while self._version() == seen and time.monotonic() - began < PATIENCE_SECONDS:
+                threading.Event().wait(LOOK_SECONDS)
+        raise TimeoutError(f"{channel} is not in {MODEL} after {PATIENCE_SECONDS:.0f} s")
+
+    def close(self) -> None:
+        """Let go of the ledger."""
+        self._ledger.close()
+
+    def _send(self, channel: str) -> tuple[datetime, float]:
+        body = io.BytesIO()
+        now = datetime.now(UTC)
+        bid = {"auction": 1, "bidder": 1, "price": 100, "channel": channel, "url": "", "dateTime": now, "extra": ""}
+        fastavro.schemaless_writer(body, self._schema, bid)
+        value = b"\0" + BID_SCHEMA_ID.to_bytes(4, "big") + body.getvalue()
+        failed: list[KafkaError] = []
+        began = time.monotonic()
+        self._producer.produce(
+            TOPIC,
+            value=value,
+            key=b"1",
+            headers={"event_id": str(uuid.uuid4())},
+            on_delivery=lambda error, _: failed.append(error) if error else None,
+        )
+        if self._producer.flush(10) or failed:
+            raise RuntimeError(f"not produced: {failed}")
+        return now, began
+
+    def _version(self) -> int | None:
+        row = self._ledger.execute(NEWEST, [MODEL]).fetchone()
+        return row[0] if row else None
+
+    def _is_there(self, channel: str, version: int) -> bool:
+        files = DeltaTable(str(self._root), version=version).file_uris()
+        if not files:
+            return False
+        found = duckdb.execute("select count(*) from read_parquet($1) where channel = $2", [files, channel]).fetchone()
+        return found is not None and found[0] == 1
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value that this share of them does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
