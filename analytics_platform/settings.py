@@ -45,6 +45,7 @@ class Settings:
     events_per_second: float = field(metadata={"about": "what the auction house produces under `ap up`"})
     least_free_percent: float = field(metadata={"about": "below this share of free disk, producer and ingestion hold"})
     retention_hours: int = field(metadata={"about": "how long tables keep rows; 0 keeps them for ever"})
+    event_days: int = field(metadata={"about": "how long Dagster's database keeps what runs said of their steps"})
     stock: bool = field(
         metadata={"about": "Dagster's own launcher, coordinator and cadence, kafka-python's own records"}
     )
@@ -130,12 +131,13 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "dagster_postgres_url": "postgresql+psycopg2:///dagster",
         "lease_seconds": "60",
         "quiet_seconds": "2",
-        "cycle_seconds": "1",
+        "cycle_seconds": "0.5",
         "since": str(EARLIEST),
         "base_port": "3000",
         "events_per_second": "500",
         "least_free_percent": "10",
         "retention_hours": "0",
+        "event_days": "7",
         "stock": "false",
         "log_level": "INFO",
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from analytics_platform.definitions.assets import jobs, pipeline_assets, topic_assets
+from analytics_platform.definitions.maintenance import maintenance, nightly
 from analytics_platform.definitions.resources import PlatformResource
 from analytics_platform.definitions.sensors import LISTEN_SECONDS, planner_sensor
 from analytics_platform.definitions.specs import hourly
@@ -38,7 +39,8 @@ def build(
     leases = jobs(pipelines, hours)
     return dg.Definitions(
         assets=[*topics, *tables],
-        jobs=leases,
+        jobs=[*leases, maintenance],
+        schedules=[nightly],
         sensors=[planner_sensor(pipelines, leases, listen_seconds)] if pipelines else [],
         resources={"platform": PlatformResource()},
         executor=dg.in_process_executor,

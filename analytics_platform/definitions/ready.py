@@ -13,6 +13,8 @@ from analytics_platform.definitions.opening import open_parts, open_reader
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.postgres import connect
 from analytics_platform.products import catalog
+from analytics_platform.quality.contract import Scope
+from analytics_platform.quality.soda import ready
 from analytics_platform.registry.drafts import without_drafts
 from analytics_platform.settings import read_settings
 
@@ -36,7 +38,10 @@ class Ready:
             ledger = opened.enter_context(connect(settings.ledger_dsn, application="warm"))
             reader = opened.enter_context(open_reader(settings))
             for pipeline in pipelines:
-                self._parts[pipeline.name] = open_parts(pipeline, settings, ledger, reader)
+                parts = self._parts[pipeline.name] = open_parts(pipeline, settings, ledger, reader)
+                for stream in parts.pipeline.streams:
+                    if stream.contract:
+                        ready(stream.contract, stream.name, Scope.BATCH).build()
             self._opened = opened.pop_all()
 
     def take(self, pipeline: str, application: str) -> Parts | None:
@@ -57,8 +62,3 @@ class Ready:
 
 
 READY: Final = Ready()  # of this process: a forked child fills it, once
-
-
-def prepare() -> None:
-    """Open what runs need; called by a warm worker that has no run yet."""
-    READY.open()

@@ -21,7 +21,7 @@ from analytics_platform.settings import ROOT
 SCHEMA_NOTE = "schema-of-version"
 MODULE = "analytics_platform.definitions.location"
 WARM = "analytics_platform.definitions.warm"
-PREPARE = "analytics_platform.definitions.ready:prepare"
+PREPARE = "analytics_platform.definitions.prepare:prepare"
 HEARTBEAT_STALE = timedelta(seconds=90)  # the daemon writes one every 30 s
 FAILURES = """
 select count(*), to_timestamp(max(end_time)) from runs

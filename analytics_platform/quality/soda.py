@@ -40,6 +40,11 @@ class ReadyContract:
         self._text, self._where, self._setting = text, where, dict(setting)
         self._built: Any = None
 
+    def build(self) -> None:
+        """Be ready before there are rows: building takes longer than verifying."""
+        with _lock:
+            self._build()
+
     def verify(self, tables: Mapping[str, pa.Table], at: datetime) -> dict[str, Measured]:
         """What Soda measures over these tables, by path, as of that time."""
         with _lock:
@@ -58,9 +63,12 @@ class ReadyContract:
                 self._connection.read_parquet(uris, union_by_name=True).create_view(name, replace=True)
             return self._answers(at)
 
-    def _answers(self, at: datetime) -> dict[str, Measured]:
+    def _build(self) -> None:
         if self._built is None:
             self._built = _build(self._text, self._where, self._connection)
+
+    def _answers(self, at: datetime) -> dict[str, Measured]:
+        self._build()
         self._built.logs = _soda().logs()
         self._built.yaml.data_timestamp = at
         try:
@@ -127,6 +135,11 @@ class _Soda:
     yaml: Any
     duckdb: Any
     refusal: Any
+
+
+def import_soda() -> None:
+    """Import Soda now, as a process does that forks workers; it starts no thread."""
+    _soda()
 
 
 @cache
