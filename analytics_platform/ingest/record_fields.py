@@ -1,8 +1,7 @@
 """Decodes the records inside decompressed record batches to Arrow, all batches at once. Pure.
 
-A record's place is known only after the one before it, so batches are walked in step: the n-th record of every
-batch in one NumPy operation. Then each field is read for all records at once. No length is believed: a cursor
-never leaves its record, and one that would is marked as broken.
+Where each record starts is found first (`record_starts`), then each field is read for all records at once. No length
+is believed: a cursor never leaves its record, and one that would is marked as broken.
 """
 
 from collections.abc import Sequence
@@ -12,11 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from analytics_platform.errors import MalformedBatchError
+from analytics_platform.ingest.record_starts import LANES_IN_STEP, PADDING, Cursor, read_varint, record_starts
 from analytics_platform.ingest.records import FIRST_MS, HEADER, LAST_MS, RECORDS_SCHEMA, int_array
 
-PADDING = 16  # the longest varint may be read before its end is checked
 LEAST_RECORD_BYTES = 7
-LANES_IN_STEP = 32  # with fewer, plain Python is faster than NumPy's fixed cost per operation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,44 +27,6 @@ class Payload:
     first_ms: int
     append_ms: int | None
     body: bytes | memoryview
-
-
-class Cursor:
-    """A place in each of many records; whatever is read, it stays between where it is and `end`."""
-
-    __slots__ = ("at", "broken", "buffer", "end")
-
-    def __init__(self, buffer: np.ndarray, at: np.ndarray, end: np.ndarray) -> None:
-        self.buffer, self.at, self.end = buffer, at.copy(), end
-        self.broken = np.zeros(len(at), bool)
-
-    def varint(self, most_bytes: int = 5) -> np.ndarray:
-        """The zigzag varint at each place; moves behind it."""
-        byte = self.buffer[self.at]
-        value = (byte & 127).astype(np.uint64)
-        self.at += 1
-        more = np.flatnonzero(byte > 127)
-        for index in range(1, most_bytes):
-            if not more.size:
-                break
-            byte = self.buffer[self.at[more]]
-            value[more] |= (byte & 127).astype(np.uint64) << np.uint64(7 * index)
-            self.at[more] += 1
-            more = more[byte > 127]
-        self.broken[more] = True
-        self._stay()
-        return (value >> np.uint64(1)).view(np.int64) ^ -(value & np.uint64(1)).view(np.int64)
-
-    def skip(self, sizes: np.ndarray | int) -> np.ndarray:
-        """Move over so many bytes (a negative size is none); returns where they start."""
-        start = self.at.copy()
-        self.at += np.maximum(sizes, 0)
-        self._stay()
-        return start
-
-    def _stay(self) -> None:
-        self.broken |= self.at > self.end
-        np.minimum(self.at, self.end, out=self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,39 +69,6 @@ def decode_records(topic: str, partition: int, payloads: Sequence[Payload]) -> p
     return pa.Table.from_arrays(columns, schema=RECORDS_SCHEMA)
 
 
-def record_starts(buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Where each record starts, batch after batch; places behind a lying length are the batch's end."""
-    slots = np.cumsum(counts) - counts
-    found = np.empty(int(counts.sum()), np.int64)
-    order = np.argsort(-counts, kind="stable")
-    at, end, slot, count = starts[order], ends[order], slots[order], counts[order]
-    step, active = 0, len(order)
-    while True:
-        while active and count[active - 1] <= step:
-            active -= 1
-        if active < LANES_IN_STEP:
-            break
-        found[slot[:active] + step] = at[:active]
-        at[:active] = _after(buffer, at[:active], end[:active])
-        step += 1
-    data = buffer.tobytes() if active else b""  # Python reads them in half the time that it takes from an array
-    for lane in range(active):
-        first, last = slot[lane] + step, slot[lane] + count[lane]
-        found[first:last] = _walk(data, int(at[lane]), int(end[lane]), int(last - first))
-    return found
-
-
-def read_varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
-    """One zigzag varint and the place behind it, at most ten bytes on."""
-    byte = data[at]
-    value, shift, at = byte & 127, 7, at + 1
-    while byte > 127 and shift < 70:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        shift, at = shift + 7, at + 1
-    return (value >> 1) ^ -(value & 1), at
-
-
 def binary_arrays(buffer: np.ndarray, spans: Spans) -> tuple[pa.BinaryArray, pa.BinaryArray]:
     """Keys and values as Arrow; one array over the whole buffer, cut at every edge, of which both are taken."""
     count = len(spans.key_at)
@@ -171,37 +98,6 @@ def _join(payloads: Sequence[Payload]) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def _column(payloads: Sequence[Payload], name: str) -> np.ndarray:
     return np.fromiter((getattr(p, name) for p in payloads), np.int64, len(payloads))
-
-
-def _after(buffer: np.ndarray, at: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Where the next record starts; lengths of one and two bytes without a branch, longer ones by a cursor."""
-    low, high = buffer[at].astype(np.int64), buffer[at + 1].astype(np.int64)
-    two = low >> 7
-    size = (low & 127) | ((high & 127) << 7) * two
-    after = np.minimum(at + 1 + two + (size >> 1), end)
-    long = np.flatnonzero(two & (high >> 7))
-    if long.size:
-        cursor = Cursor(buffer, at[long], end[long])
-        cursor.skip(cursor.varint())
-        after[long] = cursor.at
-    return after
-
-
-def _walk(data: bytes, at: int, end: int, count: int) -> list[int]:
-    places = []
-    for _ in range(count):
-        places.append(at)
-        low = data[at]
-        if low < 128:
-            at += 1 + (low >> 1)
-        elif (high := data[at + 1]) < 128:
-            at += 2 + ((low & 127 | high << 7) >> 1)
-        else:
-            size, at = read_varint(data, at)
-            at += max(size, 0)
-        if at > end:
-            at = end
-    return places
 
 
 def _enclose(cursor: Cursor, lane: np.ndarray) -> None:
