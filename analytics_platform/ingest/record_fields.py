@@ -90,7 +90,8 @@ def _rows(rows: np.ndarray, sizes: np.ndarray) -> pa.Int64Array:
 def _join(payloads: Sequence[Payload]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     sizes = np.fromiter((len(p.body) for p in payloads), np.int64, len(payloads))
     ends = np.cumsum(sizes)
-    buffer = np.zeros(int(sizes.sum()) + PADDING, np.uint8)
+    buffer = np.empty(int(sizes.sum()) + PADDING, np.uint8)
+    buffer[-PADDING:] = 0
     for payload, end in zip(payloads, ends.tolist(), strict=True):
         buffer[end - len(payload.body) : end] = np.frombuffer(payload.body, np.uint8)
     return buffer, ends - sizes, ends

@@ -80,7 +80,7 @@ def walk_in_step(buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, count
         found[slot[:active] + step] = at[:active]
         at[:active] = _after(buffer, at[:active], end[:active])
         step += 1
-    data = buffer.tobytes() if active else b""  # Python reads them in half the time that it takes from an array
+    data = buffer.data
     for lane in range(active):
         first, last = slot[lane] + step, slot[lane] + count[lane]
         found[first:last] = _walk(data, int(at[lane]), int(end[lane]), int(last - first))
@@ -101,7 +101,7 @@ def _after(buffer: np.ndarray, at: np.ndarray, end: np.ndarray) -> np.ndarray:
     return after
 
 
-def _walk(data: bytes, at: int, end: int, count: int) -> list[int]:
+def _walk(data: memoryview, at: int, end: int, count: int) -> list[int]:
     places = []
     for _ in range(count):
         places.append(at)
@@ -173,7 +173,7 @@ def _number(cursor: Cursor) -> tuple[np.ndarray, np.ndarray]:
     return cursor.varint(), ~cursor.broken
 
 
-def read_varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
+def read_varint(data: memoryview, at: int) -> tuple[int, int]:
     """One zigzag varint and the place behind it, at most ten bytes on."""
     byte = data[at]
     value, shift, at = byte & 127, 7, at + 1

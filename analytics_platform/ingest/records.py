@@ -23,6 +23,7 @@ RECORDS_SCHEMA = pa.schema(
     ]
 )
 CHUNK_BYTES = 64 << 20
+DECODED_BYTES = 12 << 20  # at once: from 32 MB on malloc gives every buffer back, and the kernel zeroes it anew
 # Producers may write any 64-bit time; the years 1 to 9999 are what every later stage can hold.
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 

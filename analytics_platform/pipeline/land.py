@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from analytics_platform.errors import BronzeLostError, OffsetsLostError, TopicChangedError, UnaccountedError
 from analytics_platform.facts import Batch, BatchState, Failpoint, OffsetRange
 from analytics_platform.ingest.plan import lost_since_planned, still_there
-from analytics_platform.ingest.records import CHUNK_BYTES, RECORDS_SCHEMA, Gap
+from analytics_platform.ingest.records import CHUNK_BYTES, DECODED_BYTES, RECORDS_SCHEMA, Gap
 from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.fingerprint import NOTHING, column_hashes, fingerprint
 from analytics_platform.lake.prune import files_of_batch
@@ -90,7 +90,7 @@ def _fetch(batch: Batch, parts: Parts) -> list[pa.Table]:
 
 def _read(parts: Parts, topic: str, ranges: Sequence[OffsetRange]) -> tuple[list[pa.Table], Counter[Gap]]:
     gaps: Counter[Gap] = Counter()
-    chunks = list(parts.reader.fetch(topic, ranges, CHUNK_BYTES, gaps)) if ranges else []
+    chunks = list(parts.reader.fetch(topic, ranges, DECODED_BYTES, gaps)) if ranges else []
     return chunks, gaps
 
 

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from analytics_platform.ingest.record_starts import LEAST_CUT, PADDING, cuts_of, walk_in_step, record_starts
+from analytics_platform.ingest.record_starts import LEAST_CUT, PADDING, cuts_of, record_starts, walk_in_step
 from analytics_platform_tests.ingest.batches import varint
 
 
