@@ -161,7 +161,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What one check said of one batch."""
+    """What one check said of one batch. `column` is the one that the check is about, if it is about one."""
 
     asset: str
     check: str
@@ -169,6 +169,7 @@ class Verdict:
     severity: str
     detail: str
     values: Mapping[str, float] = field(default_factory=dict)
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

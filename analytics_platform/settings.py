@@ -50,6 +50,11 @@ class Settings:
         metadata={"about": "Dagster's own launcher, coordinator and cadence, kafka-python's own records"}
     )
     log_level: str = field(metadata={"about": "DEBUG, INFO, WARNING or ERROR"})
+    alertmanager_url: str = field(metadata={"about": "Alertmanager's address; empty: alerts are not sent there"})
+    alert_webhook_url: str = field(
+        repr=False, metadata={"about": "where alerts are posted, signed; empty: nowhere", **SECRET}
+    )
+    alert_webhook_secret: str = field(repr=False, metadata={"about": "what signs them; the receiver's, too", **SECRET})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,9 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "event_days": "7",
         "stock": "false",
         "log_level": "INFO",
+        "alertmanager_url": "",
+        "alert_webhook_url": "",
+        "alert_webhook_secret": "",
     }
 
 
@@ -186,6 +194,8 @@ def connection_parts(dsn: str) -> dict[str, str] | None:
 
 def _mask(dsn: str) -> str:
     """Hide the passwords of a connection string: postgresql://user:***@host/db; all of it when not understood."""
+    if not dsn:
+        return dsn
     parts = connection_parts(dsn)
     if parts is None:
         return HIDDEN

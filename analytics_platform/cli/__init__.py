@@ -18,6 +18,7 @@ COMMANDS = {
     "sql": ("analytics_platform.cli.sql", "Ask the published tables."),
     "lineage": ("analytics_platform.cli.lineage", "Where a column's values come from, up to the topic."),
     "stream": ("analytics_platform.cli.stream", "The declared streams: list, pause, resume."),
+    "alert": ("analytics_platform.cli.alert", "Alerts: what stands, delivering by hand, Alertmanager's routes."),
     "contract": ("analytics_platform.cli.contract", "Data contracts: list, lint, and what they would not notice."),
     "batch": ("analytics_platform.cli.batch", "Batches and what became of them: list, show."),
     "backfill": ("analytics_platform.cli.backfill", "Judge past hours again with today's versions, and watch it."),

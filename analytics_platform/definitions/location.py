@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from analytics_platform.definitions.alerting import alert_sensor
 from analytics_platform.definitions.assets import jobs, pipeline_assets, topic_assets
 from analytics_platform.definitions.maintenance import maintenance, nightly
 from analytics_platform.definitions.resources import PlatformResource
@@ -41,7 +42,9 @@ def build(
         assets=[*topics, *tables],
         jobs=[*leases, maintenance],
         schedules=[nightly],
-        sensors=[planner_sensor(pipelines, leases, listen_seconds)] if pipelines else [],
+        sensors=[planner_sensor(pipelines, leases, listen_seconds), alert_sensor(declared, schemas or {})]
+        if pipelines
+        else [],
         resources={"platform": PlatformResource()},
         executor=dg.in_process_executor,
     )

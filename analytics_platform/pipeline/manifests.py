@@ -181,6 +181,7 @@ def check_verdict(stream: str, result: CheckResult) -> Verdict:
         severity=result.severity,
         detail=result.detail,
         values=result.values,
+        column=result.column,
     )
 
 

@@ -1,5 +1,6 @@
 """Alarms that the planner raises: rows of the outbox, one for each time that something goes wrong."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import psycopg
@@ -7,11 +8,20 @@ from psycopg.types.json import Jsonb
 
 RUN_FAILING = "run failing"
 MODEL_FAILING, REMINDED_AFTER = "model failing", timedelta(days=1)
+RUN_FAILED, SENSOR_FAILING = "run failed", "sensor failing"
 RAISE_ONCE = """
     insert into outbox (kind, key, body, created_at)
     select %(kind)s, %(key)s, %(body)s, %(now)s where not exists (
         select 1 from outbox where kind = %(kind)s and key = %(key)s
         and created_at > coalesce(%(since)s::timestamptz, '-infinity'))
+"""
+# not while an alert about it stands, nor while a note waits to become one
+RAISE_OPEN = """
+    insert into outbox (kind, key, body, created_at)
+    select %(kind)s, %(key)s, %(body)s, %(now)s where not exists (
+        select 1 from outbox where kind = %(kind)s and key = %(key)s and delivered_at is null)
+    and not exists (select 1 from alert where labels ->> 'subject' = %(key)s
+        and (ends_at is null or ends_at > %(now)s))
 """
 RAISE_ONCE_A_BODY = """
     insert into outbox (kind, key, body, created_at)
@@ -41,3 +51,15 @@ def raise_model_failing(connection: psycopg.Connection, model: str, reason: str,
     """Tell that a model cannot be recomputed; False if the same was told within a day: it may come back later."""
     values = {"kind": MODEL_FAILING, "key": model, "body": Jsonb({"reason": reason}), "now": now}
     return connection.execute(RAISE_ONCE_A_BODY, {**values, "since": now - REMINDED_AFTER}).rowcount == 1
+
+
+def raise_once(connection: psycopg.Connection, kind: str, key: str, body: Mapping[str, str], now: datetime) -> bool:
+    """Tell of what happens once; False if it was told."""
+    values = {"kind": kind, "key": key, "body": Jsonb(dict(body)), "now": now, "since": None}
+    return connection.execute(RAISE_ONCE, values).rowcount == 1
+
+
+def raise_open(connection: psycopg.Connection, kind: str, key: str, body: Mapping[str, str], now: datetime) -> bool:
+    """Tell of what lasts; False while it is told of."""
+    values = {"kind": kind, "key": key, "body": Jsonb(dict(body)), "now": now}
+    return connection.execute(RAISE_OPEN, values).rowcount == 1

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from analytics_platform.facts import Manifest
 from analytics_platform.ledger.manifest import from_json, to_json
-from analytics_platform.ledger.postgres import attempts, dirty, timers
+from analytics_platform.ledger.postgres import attempts, dirty, failing, timers
 from analytics_platform.ledger.postgres.attempts import Reworked
 from analytics_platform.ledger.postgres.lease import Lease, require_epoch
 from analytics_platform.ledger.rework import state_of
@@ -74,6 +74,7 @@ def publish(connection: psycopg.Connection, lease: Lease, cycle: Cycle) -> None:
 def _add(connection: psycopg.Connection, manifest: Manifest, at: datetime) -> None:
     batch = manifest.batch
     failed = _newly_failed(connection, manifest)
+    failing.note(connection, manifest, at)
     body = Jsonb(to_json(manifest))
     connection.execute(ADD_MANIFEST, [batch.stream, batch.number, manifest.revision, manifest.hour, at, body])
     connection.execute(

@@ -1,0 +1,73 @@
+"""Alerts about rows of the outbox that are no checks: runs, models, offsets, transactions, sensors. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from analytics_platform.alerts.alert import DOCS, Alert, Known
+from analytics_platform.product import Severity
+
+TOLD_FOR = timedelta(days=1)  # what happened once and does not end by itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A row of the outbox."""
+
+    id: int
+    kind: str
+    key: str
+    body: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """How a kind of note is told; one that `lasts` stands until something says that it is over."""
+
+    name: str
+    severity: Severity
+    lasts: bool
+    says: str
+
+
+KINDS = {
+    "run failing": _Kind(name="RunsFailing", severity=Severity.ERROR, lasts=True, says="its runs keep failing"),
+    "run failed": _Kind(name="RunFailed", severity=Severity.ERROR, lasts=False, says="a run failed"),
+    "model failing": _Kind(name="ModelFailing", severity=Severity.ERROR, lasts=True, says="cannot be recomputed"),
+    "sensor failing": _Kind(name="SensorFailing", severity=Severity.ERROR, lasts=True, says="its ticks fail"),
+    "offsets lost": _Kind(name="OffsetsLost", severity=Severity.ERROR, lasts=False, says="offsets are lost"),
+    "log shortened": _Kind(name="LogShortened", severity=Severity.ERROR, lasts=False, says="its log was cut"),
+    "transaction hanging": _Kind(name="TransactionHanging", severity=Severity.WARN, lasts=False, says="stands still"),
+}
+OF_CHECKS = ("verdict", "settled")  # these only say that what fails has changed
+
+
+def alert_of(note: Note, known: Known) -> Alert | None:
+    """The alert that a note asks for; None for notes about checks, which say nothing by themselves."""
+    if note.kind in OF_CHECKS:
+        return None
+    kind = KINDS.get(note.kind, _Kind(name="Note", severity=Severity.WARN, lasts=False, says=note.kind))
+    labels = labels_of(note.kind, note.key, known)
+    details = {name: str(value) for name, value in note.body.items()}
+    return Alert(
+        labels=labels,
+        annotations={"summary": f"{note.key}: {kind.says}", "runbook": DOCS, **details},
+        starts_at=note.at,
+        ends_at=None if kind.lasts else note.at + TOLD_FOR,
+    )
+
+
+def labels_of(kind: str, key: str, known: Known) -> dict[str, str]:
+    """What identifies the alert about that kind of note and key."""
+    told = KINDS.get(kind)
+    subject = next((name for name in (key, f"{key}/silver") if name in known.owners), key)
+    labels = {
+        "alertname": told.name if told else "Note",
+        "subject": key,
+        "severity": (told.severity if told else Severity.WARN).value,
+        "owner": known.owners.get(subject, ""),
+        "pipeline": known.pipelines.get(subject, ""),
+    }
+    return {name: value for name, value in labels.items() if value}

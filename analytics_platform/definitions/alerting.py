@@ -1,0 +1,90 @@
+"""Alerts: a sensor that folds the outbox, adds what only Dagster knows, and delivers. A reconciler at each tick."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import psycopg
+from dagster import DagsterInstance, RunsFilter
+from dagster._core.scheduler.instigation import TickStatus
+
+from analytics_platform.alerts.alert import Alert, Known
+from analytics_platform.alerts.deliver import deliver, resolve, standing
+from analytics_platform.alerts.destinations import destinations_of
+from analytics_platform.definitions.intent import Intent, intent_of
+from analytics_platform.definitions.sensors import failed_in_a_row
+from analytics_platform.errors import PlatformError
+from analytics_platform.facts import StreamSchemas
+from analytics_platform.ledger.postgres import alarms
+from analytics_platform.pipeline.known import known_of
+from analytics_platform.postgres import connect
+from analytics_platform.product import Catalog
+from analytics_platform.settings import read_settings
+
+log = logging.getLogger(__name__)
+LOOKS_BACK = timedelta(hours=6)  # for failed runs that nobody was told of: longer than the daemon may have been down
+MOST_RUNS = 50
+TICKS_IN_A_ROW = 3  # that fail before a sensor is an alert
+
+
+def alert_sensor(declared: Catalog, schemas: Mapping[str, StreamSchemas]) -> dg.SensorDefinition:
+    """The sensor that delivers; without a destination it only keeps the alerts, for `ap alert list`."""
+    found: list[Known] = []
+
+    @dg.sensor(
+        name="alerts",
+        minimum_interval_seconds=5,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Makes alerts of failing checks, runs and sensors, and delivers them at least once.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        """Look, fold, deliver."""
+        settings, now = read_settings(), datetime.now(UTC)
+        found[:] = found or [known_of(declared, schemas)]  # parses SQL: once a process
+        try:
+            with connect(settings.ledger_dsn, application="alerts") as ledger:
+                look_at_dagster(context.instance, ledger, now)
+                problems = deliver(ledger, destinations_of(settings), found[0], now)
+        except PlatformError as error:
+            return dg.SkipReason(str(error))
+        return dg.SkipReason("; ".join(problems) or "everything is delivered")
+
+    return sensor
+
+
+def look_at_dagster(instance: DagsterInstance, ledger: psycopg.Connection, now: datetime) -> None:
+    """Note failed runs and sensors that nobody has noted, and resolve what Dagster says is over."""
+    note_failed_runs(instance, ledger, now)
+    broken = failing_sensors(instance)
+    for name, error in broken.items():
+        alarms.raise_open(ledger, alarms.SENSOR_FAILING, name, {"error": error}, now)
+    resolve(ledger, [alert for alert in standing(ledger, now) if _is_over(alert, instance, broken)], now)
+
+
+def note_failed_runs(instance: DagsterInstance, ledger: psycopg.Connection, now: datetime) -> None:
+    """Runs that are no leases: of these a single failure is news. Failing leases the planner tells of."""
+    filters = RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=now - LOOKS_BACK)
+    for record in instance.get_run_records(filters, limit=MOST_RUNS):
+        run = record.dagster_run
+        if intent_of(run.tags) is not Intent.LEASE:
+            alarms.raise_once(ledger, alarms.RUN_FAILED, run.run_id, {"job": run.job_name}, now)
+
+
+def failing_sensors(instance: DagsterInstance) -> dict[str, str]:
+    """By name, the error of every sensor and schedule whose last ticks all failed."""
+    found = {}
+    for state in instance.all_instigator_state():
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=TICKS_IN_A_ROW)
+        if len(ticks) == TICKS_IN_A_ROW and all(tick.status is TickStatus.FAILURE for tick in ticks):
+            error = ticks[0].error
+            # of the class only: a message may hold what it stumbled over
+            found[state.name] = (error.cls_name if error else None) or "unknown"
+    return found
+
+
+def _is_over(alert: Alert, instance: DagsterInstance, broken: Mapping[str, str]) -> bool:
+    name, subject = alert.labels.get("alertname"), alert.labels.get("subject", "")
+    if name == "RunsFailing":
+        return not failed_in_a_row(instance, subject)
+    return name == "SensorFailing" and subject not in broken

@@ -1,0 +1,244 @@
+"""kill -9 between verdict, publication and delivery, 50 times: one alert by its key, and none is lost.
+
+A real broker, a real Postgres, a real Alertmanager (Debian's package, installed here if it is missing) with the routes
+that `ap alert routes` generates, and a receiver behind it that notes what it is sent. Fifty times a producer writes
+broken bids into a stream with a contract; a worker or the deliverer is killed by -9 at a place drawn from the list;
+then whoever comes next goes on. All of it is one cause, so that Alertmanager must have one alert of it at the end; a
+second, independent fault must be a second one; and when people have decided about every batch, none must be left.
+"""
+
+import json
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import yaml
+
+from analytics_platform.alerts.routes import routes
+from analytics_platform.facts import BatchId, BatchState
+from analytics_platform.ledger.postgres import rework
+from analytics_platform.ledger.rework import Kind, Order
+from analytics_platform_tests.alerts.receivers import Received, http_receiver
+from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
+from analytics_platform_tests.pipeline.house import bid
+from analytics_platform_tests.proofs.checked_house import CheckedPlace
+from analytics_platform_tests.proofs.instances import pause
+from analytics_platform_tests.proofs.report import ROOT, Report
+
+KILLS = 50
+PACKAGE, PROGRAM = "prometheus-alertmanager", "prometheus-alertmanager"
+WORKER = ("after_parquet", "after_commit", "after_dirty", "after_publish")  # verdict made; written; public
+DELIVERER = ("folded", "sent")
+WAIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarms:
+    """A running Alertmanager, and what the receiver behind it was sent."""
+
+    url: str
+    received: Received
+
+    def standing(self) -> list[dict[str, Any]]:
+        """The alerts that it has, by its own API; our heartbeat left out."""
+        with urlopen(f"{self.url}/api/v2/alerts", timeout=10) as answer:
+            found = json.loads(answer.read())
+        return [alert for alert in found if alert["labels"]["alertname"] == "CheckFailing"]
+
+    def notified(self) -> Counter[tuple[str, str]]:
+        """By cause and status, how often the receiver was told."""
+        told = Counter[tuple[str, str]]()
+        for body in self.received.bodies():
+            for alert in body["alerts"]:
+                if alert["labels"]["alertname"] == "CheckFailing":
+                    told[alert["labels"]["cause"], alert["status"]] += 1
+        return told
+
+
+def prove(report: Report) -> None:
+    """Kill, go on, count."""
+    chance = random.Random(report.seed)
+    with tempfile.TemporaryDirectory(prefix="quality-4-") as name:
+        folder = Path(name)
+        with (
+            running_kafka(folder / "kafka", ROOT / ".state" / "jars") as kafka,
+            running_postgres(folder / "postgres") as postgres,
+            fresh_database(postgres) as dsn,
+            http_receiver() as received,
+            running_alertmanager(report, folder / "alertmanager", received) as url,
+        ):
+            place = CheckedPlace(dsn=dsn, folder=folder / "tables", bootstrap=kafka.bootstrap, suffix="q4")
+            place.create()
+            alarms = Alarms(url=url, received=received)
+            _kill_often(report, place, alarms, chance)
+            _second_fault(report, place, alarms)
+            _decide(report, place, alarms)
+            _planted(report, place, alarms)
+
+
+def _kill_often(report: Report, place: CheckedPlace, alarms: Alarms, chance: random.Random) -> None:
+    report.step(f"{KILLS} broken batches, a kill -9 with each")
+    killed, told = Counter[str](), set()
+    for number in range(KILLS):
+        place.append("bids", 0, [bid(f"{number}-{n}", price=-1) for n in range(3)])
+        point = chance.choice((*WORKER, *DELIVERER))
+        if point in WORKER:
+            killed[point] += _run(place, "house_lease_checked", point) == -signal.SIGKILL
+            _run(place, "house_lease_checked", "")
+            _run(place, "deliver", "", alarms.url)
+        else:
+            _run(place, "house_lease_checked", "")
+            killed[point] += _run(place, "deliver", point, alarms.url) == -signal.SIGKILL
+            _run(place, "deliver", "", alarms.url)
+        told |= {alert["fingerprint"] for alert in alarms.standing()}
+        if (number + 1) % 10 == 0:
+            report.step(f"{number + 1} kills, alerts by fingerprint: {len(told)}")
+    report.figure("kills by place", dict(killed))
+    report.claim(f"{KILLS} were really killed", killed.total() == KILLS)
+    report.claim("at each of the places", killed.keys() == {*WORKER, *DELIVERER})
+    standing = alarms.standing()
+    held = place.batches(BatchState.HELD)
+    named = int(_number(standing[0]["annotations"].get("batches", ""))) if standing else 0
+    report.figure("batches held", len(held))
+    report.claim("Alertmanager never had but one alert of it, by its own fingerprint", len(told) == len(standing) == 1)
+    report.claim("no batch is lost: all that are held are counted in the alert", named == len(held) >= KILLS)
+    _await(lambda: alarms.notified()["price", "firing"] > 0, "the receiver behind Alertmanager is told")
+    report.figure("notifications", {" ".join(k): v for k, v in alarms.notified().items()})
+    report.claim("who is behind it was told of one cause", {cause for cause, _ in alarms.notified()} == {"price"})
+
+
+def _second_fault(report: Report, place: CheckedPlace, alarms: Alarms) -> None:
+    report.step("a second, independent fault")
+    place.append("bids", 1, [bid(f"far-{n}", auction=10**9) for n in range(3)])
+    _run(place, "house_lease_checked", "")
+    _run(place, "deliver", "", alarms.url)
+    causes = sorted(alert["labels"]["cause"] for alert in alarms.standing())
+    report.claim(f"two independent faults are two alerts: {causes}", causes == ["auction", "price"])
+
+
+def _decide(report: Report, place: CheckedPlace, alarms: Alarms) -> None:
+    report.step("people discard every held batch")
+    held = place.batches(BatchState.HELD)
+    with place.ledger() as ledger:
+        order = Order(
+            pipeline="house",
+            kind=Kind.DISCARD,
+            requested_by="proof",
+            reason="broken",
+            requested_at=datetime.now(UTC),
+            batches=tuple(BatchId(stream="bids", number=number) for number in held),
+        )
+        rework.give(ledger, order)
+    _run(place, "house_lease_checked", "")
+    _run(place, "deliver", "", alarms.url)
+    _await(lambda: not alarms.standing(), "nothing stands")
+    report.claim("then nothing stands any more", not alarms.standing())
+    _await(lambda: alarms.notified()["price", "resolved"] > 0, "the receiver is told that it is over")
+    report.claim("and who is behind it is told that both are over", _resolved(alarms) == {"auction", "price"})
+    with place.ledger() as ledger:
+        left = ledger.execute("select count(*) from outbox where delivered_at is null").fetchone()
+    report.claim("nothing is left in the outbox", left == (0,))
+
+
+def _planted(report: Report, place: CheckedPlace, alarms: Alarms) -> None:
+    """What would be lost if delivery only read the outbox, and noted before it told."""
+    report.step("planted: a deliverer that notes before it tells, killed in between")
+    place.append("bids", 0, [bid(f"lost-{n}", price=-1) for n in range(3)])
+    _run(place, "house_lease_checked", "")
+    killed = _run(place, "deliver", "noted-first", alarms.url) == -signal.SIGKILL
+    _run(place, "deliver", "", alarms.url)
+    report.claim("noticed: its alert is lost", killed and not alarms.standing())
+
+
+def _resolved(alarms: Alarms) -> set[str]:
+    return {cause for cause, status in alarms.notified() if status == "resolved"}
+
+
+def _number(batches: str) -> int:
+    """How many batches an alert names: `bids/1, bids/2 and 30 more`."""
+    more = re.search(r" and (\d+) more$", batches)
+    return len(re.findall(r"\w+/\d+", batches)) + (int(more[1]) if more else 0)
+
+
+def _run(place: CheckedPlace, what: str, kill: str, url: str = "") -> int:
+    """A process of its own, as Dagster's would be; its exit code, negative if it was killed."""
+    options = [f"--dsn={place.dsn}", f"--folder={place.folder}", f"--bootstrap={place.bootstrap}"]
+    options += [f"--suffix={place.suffix}", f"--what={what}", f"--kill={kill}", f"--url={url}"]
+    argv = [sys.executable, "-m", "analytics_platform_tests.proofs.checked_house", *options]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode not in (0, -signal.SIGKILL):
+        raise RuntimeError(f"{what} {kill}: {done.stderr[-800:]}")
+    return done.returncode
+
+
+def _await(holds: Any, what: str) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not holds():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"not within {WAIT_SECONDS:.0f} s: {what}")
+        pause(0.2)
+
+
+@contextmanager
+def running_alertmanager(report: Report, folder: Path, received: Received) -> Generator[str]:
+    """Debian's Alertmanager on free ports, with our routes and a receiver for all."""
+    program = _installed(report)
+    folder.mkdir(parents=True)
+    hooks = {"webhook_configs": [{"url": f"{received.url}/alerts", "send_resolved": True}]}
+    made = routes(["team:house"], {"default": hooks, "team:house/error": hooks})
+    made["route"] |= {"group_wait": "1s", "group_interval": "2s"}
+    made["route"]["routes"] = made["route"]["routes"][1:]  # nobody pages for the heartbeat here
+    (folder / "alertmanager.yml").write_text(yaml.safe_dump(made))
+    port, cluster = _free_port(), ""
+    options = [f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'data'}"]
+    options += [f"--web.listen-address=127.0.0.1:{port}", f"--cluster.listen-address={cluster}"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([program, *options], stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _await(lambda: _answers(f"{url}/-/ready"), f"Alertmanager answers: {(folder / 'log').read_text()[-500:]}")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _installed(report: Report) -> str:
+    found = shutil.which(PROGRAM)
+    if found is None:
+        report.step(f"{PACKAGE} is missing: apt-get install")
+        subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", PACKAGE], check=True, timeout=300)
+        found = shutil.which(PROGRAM)
+    if found is None:
+        raise RuntimeError(f"{PROGRAM} is not on the path after installing {PACKAGE}")
+    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=True)
+    report.figure("Alertmanager", (said.stdout or said.stderr).splitlines()[0])
+    return found
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=1) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
