@@ -57,6 +57,16 @@ def read_table(settings: Settings, declared: Catalog, name: str, at: datetime | 
     return connection.table("rows")
 
 
+def rows_of(settings: Settings, declared: Catalog, name: str) -> Any:
+    """The published rows of a stream's silver or a model, as an Arrow dataset or empty table; None before there is one.
+
+    Nothing is read yet.
+    """
+    versions = cut(settings, declared)
+    table = f"{name}/silver" if f"{name}/silver" in versions else name
+    return _rows(settings, table, versions, is_past=False) if table in versions else None
+
+
 def sql(settings: Settings, declared: Catalog, query: str, at: datetime | None = None) -> pa.Table:
     """The answer to a query over the published cut.
 

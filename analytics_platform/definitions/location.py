@@ -14,6 +14,7 @@ from analytics_platform.definitions.maintenance import maintenance, nightly
 from analytics_platform.definitions.resources import PlatformResource
 from analytics_platform.definitions.sensors import LISTEN_SECONDS, planner_sensor
 from analytics_platform.definitions.specs import hourly
+from analytics_platform.definitions.table_checks import table_check_jobs, table_checks
 from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.product import EARLIEST, Catalog
@@ -38,10 +39,13 @@ def build(
     topics = [topic_assets(pipeline) for pipeline in pipelines]
     tables = [pipeline_assets(pipeline, hours[pipeline.name], schemas or {}) for pipeline in pipelines]
     leases = jobs(pipelines, hours)
+    verified = [(pipeline, found) for pipeline in pipelines if (found := table_checks(pipeline))]
+    contracts, every_while = table_check_jobs(verified)
     return dg.Definitions(
         assets=[*topics, *tables],
-        jobs=[*leases, maintenance],
-        schedules=[nightly],
+        asset_checks=[found for _, found in verified],
+        jobs=[*leases, *contracts, maintenance],
+        schedules=[nightly, *every_while],
         sensors=[planner_sensor(pipelines, leases, listen_seconds), alert_sensor(declared, schemas or {})]
         if pipelines
         else [],

@@ -16,7 +16,6 @@ from functools import cache, lru_cache
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from analytics_platform.errors import DeclarationError
 from analytics_platform.quality.contract import DATASET, Scope, read_contract
@@ -32,12 +31,12 @@ _lock = threading.Lock()
 
 
 class ReadyContract:
-    """One scope of a contract, built over a connection of its own that holds nothing but what is verified."""
+    """One scope of a contract, built over a connection of its own that holds what is verified and can open no file."""
 
-    def __init__(self, text: str, where: str, setting: Mapping[str, str]) -> None:
-        self._connection = duckdb.connect(config={"threads": 1, **setting})
+    def __init__(self, text: str, where: str) -> None:
+        self._connection = duckdb.connect(config={"threads": 1, "enable_external_access": "false"})
         self._connection.execute("set TimeZone = 'UTC'")
-        self._text, self._where, self._setting = text, where, dict(setting)
+        self._text, self._where = text, where
         self._built: Any = None
 
     def build(self) -> None:
@@ -45,8 +44,8 @@ class ReadyContract:
         with _lock:
             self._build()
 
-    def verify(self, tables: Mapping[str, pa.Table], at: datetime) -> dict[str, Measured]:
-        """What Soda measures over these tables, by path, as of that time."""
+    def verify(self, tables: Mapping[str, Any], at: datetime) -> dict[str, Measured]:
+        """What Soda measures over these Arrow tables or datasets, by path, as of that time."""
         with _lock:
             for name, rows in tables.items():
                 self._connection.register(name, rows)
@@ -55,13 +54,6 @@ class ReadyContract:
             finally:
                 for name in tables:
                     self._connection.unregister(name)
-
-    def verify_files(self, files: Mapping[str, list[str]], at: datetime) -> dict[str, Measured]:
-        """The same over the Parquet files of published tables."""
-        with _lock:
-            for name, uris in files.items():
-                self._connection.read_parquet(uris, union_by_name=True).create_view(name, replace=True)
-            return self._answers(at)
 
     def _build(self) -> None:
         if self._built is None:
@@ -81,9 +73,8 @@ class ReadyContract:
 
 @lru_cache(maxsize=MOST_BUILT)
 def ready(contract_text: str, where: str, scope: Scope) -> ReadyContract:
-    """A contract's checks of that scope, to be verified many times; those of batches cannot reach files."""
-    setting = {"enable_external_access": "false"} if scope is Scope.BATCH else {}
-    return ReadyContract(read_contract(contract_text, where).text_of(scope), where, setting)
+    """A contract's checks of that scope, to be verified many times."""
+    return ReadyContract(read_contract(contract_text, where).text_of(scope), where)
 
 
 def _build(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> Any:

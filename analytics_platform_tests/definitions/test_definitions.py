@@ -111,6 +111,16 @@ def test_a_model_over_a_model_is_downstream_of_it():
     assert graph.get(dg.AssetKey("days")).parent_keys == {dg.AssetKey("revenue")}
 
 
+def test_checks_of_published_tables_have_a_job_and_a_schedule_of_their_own():
+    contract = "dataset: platform/main/orders\ncolumns: []\nchecks: [{row_count: {attributes: {scope: table}}}]\n"
+    repository = build(catalog_of([replace(ORDERS, contract=contract), REVENUE])).get_repository_def()
+    job = repository.get_job("shop_contracts")
+    assert {key.name for key in job.asset_layer.asset_graph.asset_check_keys} >= {"checks_row_count"}
+    assert "shop_contracts_schedule" in {schedule.name for schedule in repository.schedule_defs}
+    lease = repository.get_job("shop")
+    assert "checks_row_count" not in {node.name for node in lease.nodes}
+
+
 def test_each_check_of_a_contract_is_a_check_of_its_own():
     graph = build(catalog_of([CHECKED, REVENUE])).get_repository_def().asset_graph
     found = {key.name: graph.get_check_spec(key) for key in graph.asset_check_keys}

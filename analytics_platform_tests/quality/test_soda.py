@@ -68,7 +68,7 @@ columns:
       - metric: {expression: max(city::integer), threshold: {must_be: 1}}
 """
     with caplog.at_level(logging.DEBUG):
-        found = ReadyContract(text, "orders", {}).verify(tables(batch([1], ["secret-4711"])), NO_TIME)
+        found = ReadyContract(text, "orders").verify(tables(batch([1], ["secret-4711"])), NO_TIME)
     assert [measured.answer for measured in found.values()] == [Answer.NOT_EVALUATED]
     assert "secret-4711" not in caplog.text
 
@@ -88,7 +88,7 @@ checks:
 def test_a_contract_that_soda_refuses_says_where():
     text = "dataset: nowhere\ncolumns: [{name: amount, checks: [{missing: }]}]\n"
     with pytest.raises(DeclarationError, match="orders"):
-        ReadyContract(text, "orders", {}).verify(tables(batch([1])), NO_TIME)
+        ReadyContract(text, "orders").verify(tables(batch([1])), NO_TIME)
 
 
 def test_freshness_is_told_by_the_time_that_is_given():
