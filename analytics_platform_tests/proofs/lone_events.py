@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import fastavro.schema
@@ -37,6 +38,39 @@ class Arrival:
     seconds: float
 
 
+class SteadyBids(threading.Thread):
+    """Bids at a steady rate, in the background; the ids that the broker has confirmed are what must be found."""
+
+    def __init__(self, bootstrap: str, per_second: float) -> None:
+        super().__init__(daemon=True)
+        self.confirmed: set[str] = set()
+        self._producer, self._pause = Producer({"bootstrap.servers": bootstrap, "acks": "all"}), 1 / per_second
+        self._schema, self._over = bid_schema(), threading.Event()
+
+    def run(self) -> None:
+        """Until told to stop."""
+        while not self._over.wait(self._pause):
+            self._send(str(uuid.uuid4()))
+            self._producer.poll(0)
+
+    def stop(self) -> set[str]:
+        """What was produced, to the last one."""
+        self._over.set()
+        self.join()
+        if self._producer.flush(10):
+            raise RuntimeError("some bids were not produced")
+        return self.confirmed
+
+    def _send(self, event_id: str) -> None:
+        self._producer.produce(
+            TOPIC,
+            value=encoded("steady", self._schema),
+            key=event_id.encode(),
+            headers={"event_id": event_id},
+            on_delivery=lambda error, _: self.confirmed.add(event_id) if error is None else None,
+        )
+
+
 class LoneEvents:
     """A producer and a reader of one instance."""
 
@@ -44,7 +78,7 @@ class LoneEvents:
         self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "acks": "all"})
         self._ledger = psycopg.connect(ledger_dsn, autocommit=True)
         self._root = tables / MODEL
-        self._schema = fastavro.schema.load_schema(str(ROOT / "schemas" / TOPIC / "value" / "1.avsc"))
+        self._schema = bid_schema()
 
     def send_and_wait(self) -> Arrival:
         """Produce a bid, and wait until its row is readable. Raises TimeoutError."""
@@ -63,16 +97,12 @@ class LoneEvents:
         self._ledger.close()
 
     def _send(self, channel: str) -> tuple[datetime, float]:
-        body = io.BytesIO()
         now = datetime.now(UTC)
-        bid = {"auction": 1, "bidder": 1, "price": 100, "channel": channel, "url": "", "dateTime": now, "extra": ""}
-        fastavro.schemaless_writer(body, self._schema, bid)
-        value = b"\0" + BID_SCHEMA_ID.to_bytes(4, "big") + body.getvalue()
         failed: list[KafkaError] = []
         began = time.monotonic()
         self._producer.produce(
             TOPIC,
-            value=value,
+            value=encoded(channel, self._schema),
             key=b"1",
             headers={"event_id": str(uuid.uuid4())},
             on_delivery=lambda error, _: failed.append(error) if error else None,
@@ -91,6 +121,20 @@ class LoneEvents:
             return False
         found = duckdb.execute("select count(*) from read_parquet($1) where channel = $2", [files, channel]).fetchone()
         return found is not None and found[0] == 1
+
+
+def bid_schema() -> Any:
+    """The schema of a bid's value."""
+    return fastavro.schema.load_schema(str(ROOT / "schemas" / TOPIC / "value" / "1.avsc"))
+
+
+def encoded(channel: str, schema: Any) -> bytes:
+    """A bid of now through that channel, as a registry's clients write it."""
+    body = io.BytesIO()
+    now = datetime.now(UTC)
+    bid = {"auction": 1, "bidder": 1, "price": 100, "channel": channel, "url": "", "dateTime": now, "extra": ""}
+    fastavro.schemaless_writer(body, schema, bid)
+    return b"\0" + BID_SCHEMA_ID.to_bytes(4, "big") + body.getvalue()
 
 
 def quantile(values: Sequence[float], share: float) -> float:
