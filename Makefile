@@ -6,7 +6,7 @@ ARGS ?=
 BIN := .venv/bin
 CODE := analytics_platform analytics_platform_tests
 
-.PHONY: help install up down status demo test lint check proof bench bench-quick lock clean reset
+.PHONY: help install up down status demo test test-upstream lint check proof bench bench-quick lock clean reset
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ lint: install  ## format, lint, types, layers, data contracts
 
 test: install  ## the tests, on all cores
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+test-upstream: install  ## the contract tests of private APIs, on the newest versions of what they belong to
+	@infra/test-upstream.sh $(ARGS)
 
 check: lint test  ## lint + test: what CI runs
 

@@ -1,5 +1,7 @@
 """The body of every run: what it does by what it is, and what it tells Dagster of the hours it touched."""
 
+import logging
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +19,9 @@ from analytics_platform.ledger.postgres import unreported
 from analytics_platform.pipeline import run_lease
 from analytics_platform.pipeline.cycle import CycleReport
 from analytics_platform.pipeline.parts import Parts
+
+log = logging.getLogger(__name__)
+LEASE_CPU = "lease.cpu"  # read by `ap status --orchestration`
 
 
 def execute(context: dg.AssetExecutionContext, parts: Parts) -> Iterator[dg.AssetCheckResult]:
@@ -48,21 +53,44 @@ def _lease(told: Told, hour: datetime) -> set[datetime]:
     empty = unreported.hours_without_data(parts.ledger, parts.pipeline.stream_names, hour)
     reported: set[datetime] = set()
 
+    clock = WorkClock()
+
     def report_first(cycle: CycleReport) -> None:
         """Show an hour as soon as its first batch is published; the rest at the end of the run."""
+        clock.pause()
         new = sorted({manifest.hour for manifest in cycle.manifests} - reported)
         if new:
             reported.update(new)
             report.report_tables(told, new)
             report.report_checks(told, new)
             parts.reached(Failpoint.AFTER_EVENT)
+        clock.go_on()
 
     done = run_lease(parts, context.run_id, hour, report_first)
+    clock.pause()
+    cpu = {"work": round(clock.seconds, 3), "process": round(time.process_time(), 3)}
+    log.info(LEASE_CPU, extra={"run": context.run_id, "pipeline": parts.pipeline.name, **cpu})
     context.log.info(f"{len(done.manifests)} batches in {done.cycles} cycles, {done.seconds:.1f} s, epoch {done.epoch}")
     batches = [(manifest.batch.stream, manifest.batch.number) for manifest in done.manifests]
     context.instance.add_run_tags(context.run_id, {BATCHES_TAG: in_short(sorted(set(batches)))})
     before = unreported.hours_of_epoch(parts.ledger, parts.pipeline.stream_names, done.epoch - 1)
     return {manifest.hour for manifest in done.manifests} | set(before) | set(empty)
+
+
+class WorkClock:
+    """CPU seconds of this process but for its pauses, in which it tells Dagster what it did."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._since = time.process_time()
+
+    def pause(self) -> None:
+        """What comes now does not count."""
+        self.seconds += time.process_time() - self._since
+
+    def go_on(self) -> None:
+        """What comes now counts."""
+        self._since = time.process_time()
 
 
 def _rework(told: Told, asked: list[datetime]) -> tuple[Told, set[datetime]]:

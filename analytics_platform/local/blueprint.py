@@ -206,7 +206,9 @@ def _dagster(place: Place, there: tuple[str, ...], options: UpOptions) -> list[M
 def _warm(place: Place) -> Member:
     """Nobody waits for it: while it is not there, runs start cold."""
     part = dagster_processes.warm(place.dagster, place.settings.schema_dir)
-    return Member(part=place.marked(part), after=("dagster-schema",))
+    return Member(
+        part=place.marked(part), after=("dagster-schema", "code-server")
+    )  # what it imports would slow that down
 
 
 def _prepare(place: Place) -> None:
