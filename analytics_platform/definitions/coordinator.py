@@ -47,7 +47,7 @@ class LeasesAtOnce(QueuedRunCoordinator):
 def quicken_sensors() -> bool:
     """Have the daemon start the planner's next tick when the last one is over, not up to 5 s later.
 
-    A private constant of Dagster's, read in each round (decisions/0018): where it is not what it was, it is left alone,
+    A private constant of Dagster's, read in each round (decisions/0017): where it is not what it was, it is left alone,
     and what comes just after a lease was asked for may wait those seconds. A test tells.
     """
     sensor: Any = sys.modules.get("dagster._daemon.sensor")

@@ -1,0 +1,108 @@
+"""What orchestration costs: three steady streams with 20 checks each for ten minutes, and a platform that idles."""
+
+import json
+import os
+import re
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from analytics_platform_tests.proofs.instances import DrivenInstance, pause
+from analytics_platform_tests.proofs.own_topic import copy_project
+from analytics_platform_tests.proofs.report import ROOT, Report
+
+RATE = 300
+SECONDS, MEASURED_SECONDS, SETTLED_SECONDS, IDLE_SECONDS = 600, 120, 60, 60
+CHECKS = 20
+MOST_SHARE, MOST_BYTES_A_DAY, MOST_IDLE = 0.10, 1e9, 0.05
+STREAMS = ("auctions", "bids", "persons")
+TICKS = os.sysconf("SC_CLK_TCK")
+CHECKED = """select count(distinct event::json -> 'dagster_event' -> 'event_specific_data' ->> 'check_name')
+ from event_logs where dagster_event_type = 'ASSET_CHECK_EVALUATION' and asset_key = %s"""
+WRITTEN = """select count(*), coalesce(sum(pg_column_size(e.*)), 0) from event_logs e
+ where timestamp >= now() at time zone 'utc' - make_interval(secs => %s)"""
+
+
+def prove(report: Report) -> None:
+    """A copy of the project whose streams have more checks; then the same without events."""
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="warm3-")))
+        clone = _with_checks(copy_project(ROOT, place / "clone"))
+        instance = DrivenInstance(clone=clone, state_dir=place / "state", jars=ROOT / ".state" / "jars", base_port=5800)
+        report.step(f"ap up --detach --rate {RATE}, streams with {CHECKS} checks and more")
+        stack.callback(instance.ap, "down")
+        instance.up("--rate", str(RATE))
+        pause(SETTLED_SECONDS)
+        _steady(report, instance)
+        report.step("down, and up again without events")
+        instance.ap("down")
+        instance.up("--no-producer")
+        pause(SETTLED_SECONDS)
+        _idle(report, instance)
+
+
+def _with_checks(clone: Path) -> Path:
+    """Each stream's declaration gets batch checks: they are cheap to judge and cost an event each, like any other."""
+    for name in ("dagster.yaml", "dagster.stock.yaml", "workspace.yaml"):
+        (clone / name).write_text((ROOT / name).read_text())
+    for stream in STREAMS:
+        path = clone / "analytics_platform" / "products" / f"{stream}.py"
+        text = path.read_text()
+        more = (
+            "    checks=tuple(BatchCheck(name=f'rows_{n}', holds=f'count(*) >= {n} - {n}', description='rows')"
+            f" for n in range({CHECKS})),\n)\n"
+        )
+        changed = re.sub(r"\n\)\n$", "\n" + more, text).replace("import ", "import BatchCheck, ", 1)
+        if changed.count("BatchCheck") != 2:
+            raise LookupError(f"{path} is not declared as it was")
+        path.write_text(changed)
+    return clone
+
+
+def _steady(report: Report, instance: DrivenInstance) -> None:
+    report.step(f"{SECONDS} s; over the last two minutes of them: ap status --orchestration")
+    pause(SECONDS - MEASURED_SECONDS)
+    before = _cpu(instance)
+    said = json.loads(instance.ap("status", "--orchestration", f"--seconds={MEASURED_SECONDS}", "--json").stdout)
+    ours = {part: used - before.get(part, 0.0) for part, used in _cpu(instance).items()}
+    with instance.dagster() as dagster:
+        checks = {s: dagster.execute(CHECKED, [json.dumps([s, "silver"])]).fetchone() for s in STREAMS}
+        rows, size = dagster.execute(WRITTEN, [SECONDS]).fetchone() or (0, 0)
+    report.figure("checks", {stream: row and row[0] for stream, row in checks.items()})
+    report.figure("said", {name: said[name] for name in ("share", "cpu", "transactions", "leases", "worker_cpu")})
+    report.figure("private_megabytes", said["private_megabytes"])
+    per_row = said["bytes_on_disk_per_row"]
+    a_day = rows * per_row * 86_400 / SECONDS
+    arithmetic = f"{rows} rows in {SECONDS} s × {per_row:.0f} bytes on disk × {86_400 // SECONDS}"
+    arithmetic += f" = {a_day / 1e6:.0f} MB a day"
+    report.figure("event_log", {"arithmetic": arithmetic, "raw bytes of these rows": int(size)})
+    total, seen = sum(said["cpu"].values()), sum(ours.values())
+    report.figure("cpu_seconds", {"said": round(total, 1), "seen by us": round(seen, 1)})
+    report.claim("each stream has at least 20 checks", all(row and row[0] >= CHECKS for row in checks.values()))
+    report.claim("the CPU that it says is what the kernel counts", abs(total - seen) < 0.1 * seen)
+    report.claim(f"orchestration ≤ {MOST_SHARE:.0%} of the CPU", said["share"] <= MOST_SHARE)
+    report.claim(f"≤ {MOST_BYTES_A_DAY / 1e9:.0f} GB of event log a day", a_day <= MOST_BYTES_A_DAY)
+
+
+def _idle(report: Report, instance: DrivenInstance) -> None:
+    report.step(f"idle for {IDLE_SECONDS} s")
+    began, before = time.monotonic(), _cpu(instance)
+    pause(IDLE_SECONDS)
+    spent = time.monotonic() - began
+    used = {part: (now - before.get(part, 0.0)) / spent for part, now in _cpu(instance).items()}
+    report.figure("idle_share_of_a_core", {part: round(share, 4) for part, share in sorted(used.items())})
+    share = sum(share for part, share in used.items() if part != "broker")
+    report.claim(f"idle, without the broker: {share:.1%} ≤ {MOST_IDLE:.0%} of a core", share <= MOST_IDLE)
+
+
+def _cpu(instance: DrivenInstance) -> dict[str, float]:
+    """CPU seconds by part, the supervisor apart, with the children that each has waited for."""
+    found: dict[str, float] = {}
+    for pid, part in instance.processes().items():
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        found[part] = found.get(part, 0.0) + sum(int(value) for value in fields[11:15]) / TICKS
+    return found

@@ -1,0 +1,112 @@
+"""The Runs page and the asset pages answer in time with 50,000 runs in Postgres."""
+
+import json
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from analytics_platform_tests.proofs import webserver
+from analytics_platform_tests.proofs.instances import DrivenInstance
+from analytics_platform_tests.proofs.lone_events import LoneEvents
+from analytics_platform_tests.proofs.report import ROOT, Report
+from analytics_platform_tests.proofs.warm_4 import wait
+
+RUNS = 50_000
+MOST_SECONDS = 2.0
+ASKED = 5  # times, of which the slowest counts
+RUNS_PAGE = """query {pipelineRunsOrError(limit: 26) {... on Runs {results {runId status pipelineName startTime endTime
+  tags {key value} assetSelection {path} hasReExecutePermission}}}
+  queued: runsOrError(filter: {statuses: [QUEUED]}) {... on Runs {count}}
+  running: runsOrError(filter: {statuses: [STARTED]}) {... on Runs {count}}}"""
+TAGGED = """query {runsOrError(filter: {tags: [{key: "platform/lease", value: "auction_house"}]}, limit: 26)
+  {... on Runs {results {runId status}}}}"""
+ASSET = """query {assetOrError(assetKey: {path: ["bids", "silver"]}) {... on Asset {
+  assetMaterializations(limit: 100) {runId timestamp partition metadataEntries {label}}
+  definition {partitionStats {numPartitions numMaterialized} assetChecksOrError {... on AssetChecks {checks {name
+    executionForLatestMaterialization {status}}}}}}}}"""
+GRAPH = "query {assetNodes {assetKey {path} assetMaterializations(limit: 1) {runId timestamp}}}"
+PAGES = {"runs": RUNS_PAGE, "runs by tag": TAGGED, "an asset": ASSET, "all assets": GRAPH}
+COPY_RUNS = """
+insert into runs (run_id, snapshot_id, pipeline_name, status, run_body, partition, partition_set, create_timestamp,
+                  update_timestamp, start_time, end_time)
+select gen_random_uuid()::text, snapshot_id, pipeline_name, status, run_body, partition, partition_set,
+       create_timestamp - make_interval(mins => n), update_timestamp - make_interval(mins => n),
+       start_time - 60 * n, end_time - 60 * n
+  from runs, generate_series(1, %s) n where run_id = %s returning run_id"""
+COPY_EVENTS = """
+insert into event_logs (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)
+select new.run_id, replace(e.event, %(run)s, new.run_id), e.dagster_event_type,
+       e.timestamp - make_interval(mins => new.n), e.step_key, e.asset_key, e.partition
+  from event_logs e, unnest(%(runs)s::text[]) with ordinality new (run_id, n)
+ where e.run_id = %(run)s and e.dagster_event_type = any(%(kinds)s)"""
+KINDS = ("ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION", "PIPELINE_START", "PIPELINE_SUCCESS")
+
+
+def prove(report: Report) -> None:
+    """One real run, copied 50,000 times into the past with what a purged history keeps of it; then ask."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="warm5-")))
+        instance = DrivenInstance(clone=ROOT, state_dir=folder, jars=ROOT / ".state" / "jars", base_port=5600)
+        report.step("ap up --detach --no-producer, and one lease")
+        stack.callback(instance.ap, "down")
+        instance.up("--no-producer")
+        events = LoneEvents(instance.setting("kafka_bootstrap"), instance.setting("ledger_dsn"), folder / "tables")
+        events.send_and_wait()
+        events.close()
+        run_id = wait(lambda: _succeeded(instance), "a run has succeeded")
+        report.figure("before", _ask_all(report, instance.ports()["webserver"]))
+        _copy(report, instance, run_id)
+        found = _ask_all(report, instance.ports()["webserver"])
+        report.figure("slowest_seconds", found)
+        for page, seconds in found.items():
+            report.claim(f"{page}: under {MOST_SECONDS:.0f} s", seconds < MOST_SECONDS)
+
+
+def _succeeded(instance: DrivenInstance) -> str | None:
+    with instance.dagster() as dagster:
+        row = dagster.execute("select run_id from runs where status = 'SUCCESS' order by id limit 1").fetchone()
+    return row[0] if row else None
+
+
+def _copy(report: Report, instance: DrivenInstance, run_id: str) -> None:
+    report.step(f"copy it {RUNS:,} times")
+    with instance.dagster() as dagster, dagster.cursor() as cursor:
+        runs = [row[0] for row in cursor.execute(COPY_RUNS, [RUNS, run_id]).fetchall()]
+        cursor.execute(
+            "insert into run_tags (run_id, key, value) select new, key, value from run_tags, unnest(%s::text[]) new"
+            " where run_id = %s",
+            [runs, run_id],
+        )
+        for start in range(0, len(runs), 1000):
+            facts = {"run": run_id, "runs": runs[start : start + 1000], "kinds": list(KINDS)}
+            cursor.execute(COPY_EVENTS, facts)
+        cursor.execute("analyze")
+        count = cursor.execute("select count(*) from runs").fetchone()
+        rows = cursor.execute("select count(*), pg_total_relation_size('event_logs') from event_logs").fetchone()
+    report.figure("runs", count and count[0])
+    report.figure("event_log", {"rows": rows and rows[0], "megabytes": rows and round(rows[1] / 1e6)})
+    report.claim(f"there are {RUNS:,} runs", bool(count and count[0] > RUNS))
+
+
+def _ask_all(report: Report, port: int) -> dict[str, float]:
+    """The slowest answer to each page's queries; an answer without data would be quick, and is an error."""
+    found = {}
+    for page, query in PAGES.items():
+        seconds = []
+        for _ in range(ASKED):
+            began = time.monotonic()
+            data = webserver.ask(port, query, {})
+            seconds.append(time.monotonic() - began)
+            if not _holds_something(data):
+                raise LookupError(f"{page}: the webserver answers nothing: {json.dumps(data)[:300]}")
+        found[page] = round(max(seconds), 3)
+        report.step(f"{page}: {found[page]:.2f} s at most, {median(seconds):.2f} s in the middle")
+    return found
+
+
+def _holds_something(data: Any) -> bool:
+    text = json.dumps(data)
+    return "runId" in text and "PythonError" not in text
