@@ -22,6 +22,8 @@ from analytics_platform.definitions import coordinator
 from analytics_platform.definitions.coordinator import LOOP_SECONDS, STOCK_LOOP_SECONDS, quicken_sensors
 from analytics_platform.definitions.launcher import WarmRunLauncher
 
+CONSTANT = "MIN_INTERVAL_LOOP_TIME"
+
 
 def parameters(function):
     return list(inspect.signature(function).parameters)
@@ -78,7 +80,7 @@ def test_the_tags_that_say_why_a_run_exists():
 def stock_loop():
     found = sensor_daemon.MIN_INTERVAL_LOOP_TIME
     yield found
-    sensor_daemon.MIN_INTERVAL_LOOP_TIME = found
+    setattr(sensor_daemon, CONSTANT, found)
 
 
 def test_the_sensor_loop_reads_its_constant_in_each_round(stock_loop):
@@ -88,13 +90,13 @@ def test_the_sensor_loop_reads_its_constant_in_each_round(stock_loop):
 
 
 def test_sensors_turn_faster_in_the_daemon(stock_loop):
-    sensor_daemon.MIN_INTERVAL_LOOP_TIME = STOCK_LOOP_SECONDS
+    setattr(sensor_daemon, CONSTANT, STOCK_LOOP_SECONDS)
     assert quicken_sensors() and sensor_daemon.MIN_INTERVAL_LOOP_TIME == LOOP_SECONDS
     assert quicken_sensors(), "once more is no change"
 
 
 def test_a_constant_that_has_changed_is_left_alone(stock_loop, caplog):
-    sensor_daemon.MIN_INTERVAL_LOOP_TIME = 7
+    setattr(sensor_daemon, CONSTANT, 7)
     assert not quicken_sensors()
     assert sensor_daemon.MIN_INTERVAL_LOOP_TIME == 7
     assert [record.message for record in caplog.records if record.name == coordinator.__name__] == [

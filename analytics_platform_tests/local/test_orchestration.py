@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,14 +20,9 @@ from analytics_platform.local.orchestration import (
 )
 
 NOW = datetime(2026, 11, 26, 13, 0, tzinfo=UTC)
-EMPTY = {
-    "seconds": 10.0,
-    "transactions": {},
-    "leases": 1,
-    "event_rows": 0,
-    "event_bytes": 0,
-    "bytes_on_disk_per_row": 0.0,
-}
+EMPTY = Orchestration(
+    seconds=10.0, cpu={}, transactions={}, leases=1, event_rows=0, event_bytes=0, bytes_on_disk_per_row=0.0
+)
 
 
 def test_of_two_samples_the_difference_counts_and_an_ended_part_has_used_nothing():
@@ -36,13 +32,12 @@ def test_of_two_samples_the_difference_counts_and_an_ended_part_has_used_nothing
 
 def test_the_pipelines_work_in_a_warm_worker_is_no_orchestration():
     cpu = {"daemon": 1.0, "warm": 8.0, "postgres dagster": 0.5, "postgres platform": 0.5}
-    assert Orchestration(**EMPTY, cpu=cpu, worker_cpu=(30.0, 40.0)).share == pytest.approx((1.0 + 0.5 + 8.0 / 4) / 10)
-    assert Orchestration(**EMPTY, cpu=cpu).share == pytest.approx(0.95), "what is not known to be work is orchestration"
+    assert replace(EMPTY, cpu=cpu, worker_cpu=(30.0, 40.0)).share == pytest.approx((1.0 + 0.5 + 8.0 / 4) / 10)
+    assert replace(EMPTY, cpu=cpu).share == pytest.approx(0.95), "what is not known to be work is orchestration"
 
 
 def test_a_day_of_event_log_is_an_hours_rows_times_what_a_row_takes_on_disk():
-    facts = {**EMPTY, "event_rows": 6_000, "bytes_on_disk_per_row": 2_000.0}
-    assert Orchestration(**facts, cpu={}).bytes_a_day == 24 * 6_000 * 2_000
+    assert replace(EMPTY, event_rows=6_000, bytes_on_disk_per_row=2_000.0).bytes_a_day == 24 * 6_000 * 2_000
 
 
 def test_leases_of_the_last_hour_are_read_from_the_workers_log(tmp_path):

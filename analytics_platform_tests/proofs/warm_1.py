@@ -113,7 +113,7 @@ def _stages(warm: DrivenInstance, event: Arrival) -> dict[str, float]:
         run = dagster.execute(RUN_OF, [began.replace(tzinfo=None)]).fetchone()
         rows = dagster.execute(STAGES, [run[0]]).fetchall() if run else []
     found: dict[str, Any] = {kind: at for kind, at, _ in rows}
-    at = {
+    at: dict[str, Any] = {
         "planned": planned and planned[0],
         "run recorded": run and run[1],
         "run handed over": found.get("PIPELINE_STARTING"),
