@@ -1,8 +1,10 @@
 """Delta tables on disk: the one way they are read and written. A commit carries the writer's epoch."""
 
+import os
 import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +25,9 @@ WRITER = "writer"  # the application whose transaction version is the epoch
 CONFIGURATION = {
     "delta.checkpointInterval": "10",  # a commit replays what came since: at 100 it takes three times as long
     "delta.logRetentionDuration": "interval 1 days",
-    "delta.deletedFileRetentionDuration": "interval 1 days",
+    # Each entry of a removed file that the log keeps makes every commit a little dearer, and nothing here reads them:
+    # when a file was removed, its own time of change says (see `_touch`).
+    "delta.deletedFileRetentionDuration": "interval 1 minutes",
 }
 AFTER_COMMIT = PostCommitHookProperties(cleanup_expired_logs=False)  # it lists the log each time: see lake/log.py
 Reached = Callable[[Failpoint], None]
@@ -230,6 +234,7 @@ class Table:
             if not change.is_renewal:
                 self._widen(properties)
             before, files = self.version, self.files()
+            self._touch(change.removed)
             self._delta.create_write_transaction(
                 [] if change.is_renewal else change.actions(_now_ms()),
                 mode,
@@ -243,6 +248,12 @@ class Table:
             raise StaleError(self.shape.name, decided_on, found) from error
         if self.refresh() == before + 1:  # by nobody but us: what it changed is known
             self._files, self._epoch = (self.version, change.applied_to(files)), (self.version, epoch)
+
+    def _touch(self, files: Collection[DataFile]) -> None:
+        """Have them look as old as their removal is, for vacuum: the log soon forgets that they were there."""
+        for file in files:
+            with suppress(FileNotFoundError):
+                os.utime(self.root / file.path)
 
     def _widen(self, properties: CommitProperties) -> None:
         """Add the columns that the shape has and the table lacks, by a commit of its own; once in a column's life."""

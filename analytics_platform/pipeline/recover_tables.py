@@ -21,7 +21,7 @@ from analytics_platform.pipeline.parts import Parts, pipeline_shapes
 from analytics_platform.product import Pipeline
 
 ORPHAN_HOURS = 2  # as long as a vacuum spares what a writer may still be about to commit
-HARMLESS = ("an orphan: written, never committed", str(LogFault.LEFTOVER))
+HARMLESS = ("an orphan: no version needs it", str(LogFault.LEFTOVER))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from deltalake import DeltaTable
 
 from analytics_platform.errors import DeclarationError, FencedError, StaleError
 from analytics_platform.facts import Failpoint
+from analytics_platform.lake.log import forget_versions
 from analytics_platform.lake.prune import files_of_batch
 from analytics_platform.lake.shapes import TableShape
 from analytics_platform.lake.tables import Table
@@ -122,6 +123,23 @@ def test_vacuum_deletes_what_no_recent_version_needs(tmp_path):
     put(table, 1, "b")
     assert table.vacuum(0, keep_version=table.version, epoch=1) == 1
     assert content(tmp_path) == [{"batch": 1, "x": "b"}]
+
+
+def test_a_removed_file_is_kept_for_readers_after_the_log_has_forgotten_it(tmp_path):
+    table = Table.open(tmp_path, SHAPE)
+    put(table, 1, "a")
+    removed = table.root / table.files()[0].path
+    os.utime(removed, (0, 0))  # it was written long ago
+    DeltaTable(str(table.root)).alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 0 seconds"})
+    for number in range(25):  # beyond two checkpoints
+        put(table, 1, f"b{number}")
+    assert forget_versions(table.root, table.version) > 10
+    table = Table.open(tmp_path, SHAPE)
+    table.vacuum(2, keep_version=table.version, epoch=1)
+    assert removed.exists()
+    os.utime(removed, (0, 0))
+    table.vacuum(2, keep_version=table.version, epoch=1)
+    assert not removed.exists() and [row["x"] for row in content(tmp_path)] == ["b24"]
 
 
 def test_a_writer_that_was_left_behind_deletes_nothing(tmp_path):

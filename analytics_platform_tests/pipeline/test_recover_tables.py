@@ -95,9 +95,7 @@ def test_leftovers_and_orphans_are_named_and_are_no_damage(ledger_dsn, tmp_path)
         assert not any(finding.is_damage for finding in named)
         before = content(parts)
         repair_log(tmp_path, "orders/silver", SHOP, parts.ledger)
-        assert content(parts) == before and found(tmp_path, "orders/silver") == [
-            ("an orphan: written, never committed", "")
-        ]
+        assert content(parts) == before and found(tmp_path, "orders/silver") == [("an orphan: no version needs it", "")]
 
 
 def test_a_missing_file_is_named_with_the_batches_it_held(ledger_dsn, tmp_path):
