@@ -27,12 +27,14 @@ status: install  ## how it is, worst first
 demo: install  ## the same machinery, bounded: produce, publish, compare with an oracle
 	@exec $(BIN)/ap demo $(ARGS)
 
-lint: install  ## format, lint, types, layers, data contracts
+lint: install  ## format, lint, types, layers, data contracts, schemas
 	@$(BIN)/ruff format --check --quiet $(CODE) || { echo "lint: run .venv/bin/ruff format"; exit 1; }
 	@$(BIN)/ruff check --quiet $(CODE)
 	@$(BIN)/ty check --quiet $(CODE)
 	@mkdir -p build && $(BIN)/lint-imports > build/lint-imports.txt 2>&1 || { cat build/lint-imports.txt; exit 1; }
 	@$(BIN)/ap contract lint
+	@$(BIN)/ap schema lint
+	@$(BIN)/ap schema check
 	@echo "lint: clean"
 
 test: install  ## the tests, on all cores

@@ -24,6 +24,7 @@ COMMANDS = {
     "backfill": ("analytics_platform.cli.backfill", "Judge past hours again with today's versions, and watch it."),
     "ledger": ("analytics_platform.cli.ledger", "Rebuild the ledger from the tables, after Postgres was lost."),
     "table": ("analytics_platform.cli.table", "The tables on disk: check, repair."),
+    "schema": ("analytics_platform.cli.schema", "Schemas: what changes, whom it would hurt, what fields lack."),
     "config": ("analytics_platform.cli.config", "The settings and where each comes from."),
     "init": ("analytics_platform.cli.init", "A project of your own, without the auction house."),
     "reset": ("analytics_platform.cli.reset", "Delete this instance's local data."),

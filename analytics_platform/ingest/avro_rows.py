@@ -23,6 +23,7 @@ from analytics_platform.ingest.avro_types import (
     Fixed,
     Record,
     Union,
+    arrow_type,
     parse_avro,
 )
 
@@ -42,26 +43,26 @@ UNREADABLE = (  # what fastavro has been seen to raise on bytes that are no such
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowReader:
-    """Reads one pair of schemas, row by row."""
+    """Reads one pair of schemas, row by row; `kind` is a row as the reader's schema bounds its numbers."""
 
     writer: Any
     reader: Any
     columns: pa.Schema
+    kind: pa.DataType
 
     def decode(self, bodies: pa.BinaryArray, skip: int = 0) -> tuple[pa.Table, pa.StringArray]:
         """The columns, and the fault of each row or null; a row with a fault is null in every column."""
         read = [self._read(body[skip:]) for body in bodies.to_pylist()]
         rows, faults = [row for row, _ in read], [fault for _, fault in read]
-        kind = pa.struct(list(self.columns))
         try:
-            array = pa.array(rows, type=kind)
+            array = pa.array(rows, type=self.kind)
         except (pa.ArrowException, OverflowError, TypeError, ValueError):
             for place, row in enumerate(rows):
-                if row is not None and not _fits(row, kind):
+                if row is not None and not _fits(row, self.kind):
                     rows[place], faults[place] = None, "out of range"
-            array = pa.array(rows, type=kind)
-        table = pa.Table.from_arrays(array.flatten(), schema=self.columns)
-        return table, pa.array(faults, type=pa.string())
+            array = pa.array(rows, type=self.kind)
+        table = pa.Table.from_arrays(array.flatten(), names=self.columns.names)
+        return table.cast(self.columns), pa.array(faults, type=pa.string())
 
     def _read(self, body: bytes) -> tuple[dict[str, Any] | None, str | None]:
         source = BytesIO(body)
@@ -80,8 +81,10 @@ def compile_rows(writer: Schema, reader: Schema, columns: pa.Schema) -> RowReade
     except (SchemaParseException, ValueError, LookupError, TypeError) as error:
         raise DeclarationError(where, f"fastavro refuses the schema ({error})", "mend the schema's text") from error
     _require_bytes(parse_avro(writer.text, where), where)
-    _convert_defaults(wanted, parse_avro(reader.text, where), where)
-    return RowReader(writer=written, reader=wanted, columns=columns)
+    row = parse_avro(reader.text, where)
+    _convert_defaults(wanted, row, where)
+    kind = arrow_type(row, where, is_widest=False)
+    return RowReader(writer=written, reader=wanted, columns=columns, kind=kind)
 
 
 def _require_bytes(avro: AvroType, where: str) -> None:

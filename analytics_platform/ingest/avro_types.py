@@ -21,13 +21,14 @@ LOGICAL_TYPES = {
 }
 PRIMITIVES = {
     "boolean": pa.bool_(),
-    "int": pa.int32(),
+    "int": pa.int64(),  # the widest: a new version may promote int to long, and the column stays
     "long": pa.int64(),
-    "float": pa.float32(),
+    "float": pa.float64(),
     "double": pa.float64(),
     "string": pa.string(),
     "bytes": pa.binary(),
 }
+AS_WRITTEN = {**PRIMITIVES, "int": pa.int32()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,11 +203,15 @@ def _logical(plain: AvroType, source: Mapping[str, Any]) -> AvroType:
     return plain
 
 
-def arrow_type(avro: AvroType, where: str) -> pa.DataType:
-    """The Arrow type of a value; raises DeclarationError where a column cannot hold it."""
+def arrow_type(avro: AvroType, where: str, *, is_widest: bool = True) -> pa.DataType:
+    """The Arrow type of a value; raises DeclarationError where a column cannot hold it.
+
+    Columns are as wide as a promotion may make them; else numbers that are too large for an `int` are found.
+    """
     match avro:
         case Primitive(kind=kind, logical=logical) if kind != "null":
-            return LOGICAL_TYPES[kind, logical] if logical else PRIMITIVES[kind]
+            plain = PRIMITIVES if is_widest else AS_WRITTEN
+            return LOGICAL_TYPES[kind, logical] if logical else plain[kind]
         case Enumeration():
             return pa.string()
         case Fixed():
@@ -214,12 +219,14 @@ def arrow_type(avro: AvroType, where: str) -> pa.DataType:
         case Decimal(precision=precision, scale=scale) if 0 < precision <= MOST_DIGITS and scale >= 0:
             return pa.decimal128(precision, scale)
         case Record(fields=fields):
-            return pa.struct([pa.field(f.name, arrow_type(f.type, f"{where}.{f.name}")) for f in fields])
+            return pa.struct(
+                [pa.field(f.name, arrow_type(f.type, f"{where}.{f.name}", is_widest=is_widest)) for f in fields]
+            )
         case Collection(kind=kind, items=items):
-            inner = arrow_type(items, f"{where}[]")
+            inner = arrow_type(items, f"{where}[]", is_widest=is_widest)
             return pa.list_(inner) if kind == "array" else pa.map_(pa.string(), inner)
         case Union() if avro.null_branch is not None:
-            return arrow_type(avro.value, where)
+            return arrow_type(avro.value, where, is_widest=is_widest)
     raise DeclarationError(where, f"no column can hold {_describe(avro)}", "choose a type that tables know")
 
 

@@ -31,7 +31,7 @@ def test_arrays_and_maps_are_read_row_by_row_and_a_broken_row_harms_no_other():
     table, faults = read([b"." + body, b"." + body[:-1], b"." + body + b"x", b".\x02\x02\x00"], EVENT, EVENT)
 
     assert table.schema == pa.schema(
-        {"l": pa.list_(pa.int32()), "m": pa.map_(pa.string(), pa.string()), "n": pa.int64()}
+        {"l": pa.list_(pa.int64()), "m": pa.map_(pa.string(), pa.string()), "n": pa.int64()}
     )
     assert table.to_pylist()[0] == {"l": [1, 2], "m": [("a", "b")], "n": 5}
     assert faults[:3] == [None, "truncated", "trailing bytes"]

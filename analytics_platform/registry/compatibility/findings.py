@@ -58,6 +58,7 @@ class BreakKind(StrEnum):
     COLUMN = "column"
     KEY = "key"
     TAG = "tag"
+    MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from fastavro.schema import SchemaParseException
@@ -111,4 +111,5 @@ def _json(chance: random.Random) -> Iterator[Found]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(hunt(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))))  # noqa: T201 its answer
+    found = hunt(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    print(json.dumps({each.name: getattr(found, each.name) for each in fields(found)}))  # noqa: T201 its answer
