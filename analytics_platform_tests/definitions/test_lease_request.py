@@ -15,7 +15,7 @@ def ago(seconds):
     return NOW - timedelta(seconds=seconds)
 
 
-def run(requested, started=None, run_id="r1", gone_for=None, hour_ends_in=None, is_lease=True):
+def run(requested, started=None, run_id="r1", gone_for=None, hour_ends_in=None, is_lease=True, has_ended=False):
     return LeaseRun(
         run_id=run_id,
         is_started=started is not None,
@@ -24,6 +24,7 @@ def run(requested, started=None, run_id="r1", gone_for=None, hour_ends_in=None, 
         gone_since=ago(gone_for) if gone_for is not None else None,
         hour_ends_at=ago(-hour_ends_in) if hour_ends_in is not None else None,
         is_lease=is_lease,
+        has_ended=has_ended,
     )
 
 
@@ -53,6 +54,11 @@ def test_work_without_a_run_asks_for_one():
 def test_a_run_that_is_coming_up_is_waited_for():
     found = advice(run(requested=5))
     assert found.request is None and not found.lost
+
+
+def test_a_run_that_has_ended_its_lease_keeps_no_data_waiting():
+    assert advice(run(requested=5, started=4, has_ended=True)).request == "there is work and nobody at it"
+    assert advice(run(requested=5, started=4, has_ended=True), run(requested=1, run_id="r2")).request is None
 
 
 def test_a_run_at_work_is_left_alone():
