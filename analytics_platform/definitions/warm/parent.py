@@ -123,13 +123,14 @@ class Parent:
                 self._fork_idle()
             pid, control = self.nursery.idle, self.control
             assert pid is not None and control is not None
+            os.ftruncate(mark, 0)
+            os.pwrite(mark, str(pid).encode(), 0)  # first: who ends the run at once must find who has it
             try:
                 socket.send_fds(control, [b"\0"], [mark])
                 say(control, {"run_id": run_id, "instance": instance})
             except OSError:
                 self._retire()
                 continue
-            os.write(mark, str(pid).encode())
             control.close()
             self.control, self.references[run_id] = None, instance
             self.nursery = state.handed_over(self.nursery, run_id, time.monotonic())
