@@ -27,6 +27,7 @@ from analytics_platform.facts import Failpoint
 from analytics_platform.pipeline.parts import Parts, Tables
 from analytics_platform.product import Pipeline
 from analytics_platform.products import catalog
+from analytics_platform.quality.files import pipeline_with_contracts
 from analytics_platform.settings import read_settings
 
 PIPELINE = "auction_house"
@@ -79,7 +80,7 @@ def say(place: Path, what: dict[str, object]) -> None:
 @click.option("--batch-rows", type=int, default=200_000)
 def main(point: str, hit: int, signal_name: str, said: str, batch_rows: int) -> None:
     """One lease, as Dagster runs it."""
-    declared = catalog().pipelines[PIPELINE]
+    declared = pipeline_with_contracts(catalog().pipelines[PIPELINE], read_settings().schema_dir)
     pipeline = replace(declared, streams=tuple(replace(s, batch_rows=batch_rows) for s in declared.streams))
     schemas = readable_schemas(read_settings().schema_dir, pipeline.stream_names)
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
