@@ -114,6 +114,7 @@ def test_a_model_over_a_model_is_downstream_of_it():
 def test_checks_of_published_tables_have_a_job_and_a_schedule_of_their_own():
     contract = "dataset: platform/main/orders\ncolumns: []\nchecks: [{row_count: {attributes: {scope: table}}}]\n"
     repository = build(catalog_of([replace(ORDERS, contract=contract), REVENUE])).get_repository_def()
+    repository.load_all_definitions()  # as a code server does: names must not clash
     job = repository.get_job("shop_contracts")
     assert {key.name for key in job.asset_layer.asset_graph.asset_check_keys} >= {"checks_row_count"}
     assert "shop_contracts_schedule" in {schedule.name for schedule in repository.schedule_defs}
