@@ -17,11 +17,12 @@ from analytics_platform_tests.proofs.report import ROOT, Report
 from analytics_platform_tests.registry.compatibility import cases_avro, cases_avro_logical, cases_json, cases_json_logic
 from analytics_platform_tests.registry.compatibility.hunt import Tally, hunt
 
-PAIRS = {"avro": 70_000, "json": 30_000}
+PAIRS = {"avro": 80_000, "json": 20_000}
 CHUNK = 1_000  # pairs that one seed makes
 LEAST_CASES = 120
 PLANTED_PAIRS = {"avro": 1_500, "json": 400}
-SUITE = "analytics_platform_tests/registry/compatibility/test_cases.py"
+SUITE = "analytics_platform_tests.registry.compatibility.test_cases"
+FAILING = f"from {SUITE} import CASES, CHAINS; print(sum(bool(case.differs()) for case in [*CASES, *CHAINS]))"
 FOLDER = "registry/compatibility"
 
 
@@ -134,8 +135,10 @@ def prove(report: Report) -> None:
         _hunt(report, format_, pairs)
     with tempfile.TemporaryDirectory(prefix="schemas2-") as folder:
         copy = _copy(report, Path(folder) / "copy")
+        alone = _failing_cases(copy)
+        report.figure("cases in which a library alone objects", alone)
         for fault in FAULTS:
-            _plant(report, fault, copy)
+            _plant(report, fault, copy, alone)
 
 
 def _cases(report: Report) -> None:
@@ -188,12 +191,15 @@ def _copy(report: Report, folder: Path) -> Path:
     return folder
 
 
-def _plant(report: Report, fault: Fault, copy: Path) -> None:
+def _plant(report: Report, fault: Fault, copy: Path, alone: int) -> None:
+    """Take a rule out; `alone` is how many cases differ in the copy before."""
     report.step(f"planted: {fault.name}")
     path = copy / "analytics_platform" / FOLDER / fault.file
     text = path.read_text()
     _edit(report, fault, copy)
-    report.claim(f"the cases turn red when {fault.name}", not _cases_pass(copy))
+    failing = _failing_cases(copy) - alone
+    report.figure(f"cases that turn red when {fault.name}", failing)
+    report.claim(f"the cases turn red when {fault.name}", failing > 0)
     if fault.is_decoded:
         wrong = _planted_hunt(copy, fault.format, report.seed)
         report.figure(f"wrongly compatible when {fault.name}", wrong)
@@ -217,10 +223,11 @@ def _planted_hunt(copy: Path, format_: str, seed: int) -> int:
     return json.loads(done.stdout)["wrong"]
 
 
-def _cases_pass(copy: Path) -> bool:
-    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-x", SUITE]
-    done = subprocess.run(argv, cwd=copy, env=_environment(copy), stdout=subprocess.DEVNULL, check=False)
-    return done.returncode == 0
+def _failing_cases(copy: Path) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", FAILING], cwd=copy, env=_environment(copy), capture_output=True, check=True
+    )
+    return int(done.stdout)
 
 
 def _environment(copy: Path) -> dict[str, str]:
