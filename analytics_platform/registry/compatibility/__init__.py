@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from analytics_platform.errors import InvalidSchemaError
 from analytics_platform.facts import SchemaFormat
 from analytics_platform.product import Compatibility
 from analytics_platform.registry.compatibility.avro_rules import unreadable
 from analytics_platform.registry.compatibility.findings import (
+    ROOT_PATH,
     Break,
     BreakKind,
     Finding,
@@ -67,7 +69,7 @@ def breaks(new: SchemaText, old: Sequence[SchemaText], level: Compatibility) -> 
         old: every earlier version that counts, oldest first. Levels that are not transitive look at the last only.
         level: what is promised to readers and writers.
 
-    Raises InvalidSchemaError for a text that is no schema.
+    Raises InvalidSchemaError if the new text is no schema; an old one that is none is a break.
     """
     require_valid(new)
     first = 0 if level in TRANSITIVE else max(0, len(old) - 1)
@@ -86,10 +88,24 @@ def _between(new: SchemaText, old: SchemaText, level: Compatibility) -> tuple[Br
 @lru_cache(maxsize=KEPT)
 def _hurt(new: SchemaText, old: SchemaText, hurts: Victim) -> tuple[Break, ...]:
     """What hurts these readers; nothing does where both schemas say the same."""
-    if fingerprint(new) == fingerprint(old):
-        return ()
+    try:
+        if fingerprint(new) == fingerprint(old):
+            return ()
+    except InvalidSchemaError as error:  # of the old version: the new one was looked at before
+        return (_unreadable(error, hurts),)
     writer, reader = (old, new) if hurts is Victim.READERS_OF_OLD_DATA else (new, old)
     return tuple(as_break(found, hurts) for found in _findings(writer, reader))
+
+
+def _unreadable(error: InvalidSchemaError, hurts: Victim) -> Break:
+    return Break(
+        kind=BreakKind.UNDECIDED,
+        path=error.path or ROOT_PATH,
+        before=f"no schema: {error.problem}",
+        after="a schema",
+        hurts=hurts,
+        remedy="nothing can be compared with that old version: delete it, or publish once at level NONE",
+    )
 
 
 def _findings(writer: SchemaText, reader: SchemaText) -> list[Finding]:

@@ -23,6 +23,7 @@ from analytics_platform.registry.compatibility.json_schema import walk
 from analytics_platform.registry.compatibility.normal_form import normalize, parsed_json
 
 KEPT = 1024
+RUST_PANIC = "PanicException"
 CHANGED = (  # keywords that mean something in one dialect and nothing, or something else, in another
     *("additionalItems", "dependencies", "prefixItems", "$recursiveRef", "unevaluatedItems", "unevaluatedProperties"),
     *("id", "const", "contains", "propertyNames", "if", "dependentRequired", "dependentSchemas", "$anchor"),
@@ -72,7 +73,9 @@ def _json_objection(writer: SchemaText, reader: SchemaText) -> str | None:
         return None
     try:
         is_compatible = jsoncompat.check_compat(str(texts[0]), str(texts[1]), "deserializer")
-    except ValueError as error:
+    except BaseException as error:  # a panic of Rust is no Exception; it must not end whoever asked
+        if not isinstance(error, ValueError) and type(error).__name__ != RUST_PANIC:
+            raise
         return f"jsoncompat cannot judge it: {error}"
     return None if is_compatible else "jsoncompat says that some documents of the writer are none of the reader"
 

@@ -1,7 +1,8 @@
 import pytest
 
+from analytics_platform.errors import InvalidSchemaError
 from analytics_platform.product import Compatibility
-from analytics_platform.registry.compatibility import Victim, breaks
+from analytics_platform.registry.compatibility import BreakKind, Victim, breaks
 from analytics_platform_tests.registry.compatibility.schemas import avro, field, record
 
 WITHOUT = avro(record())
@@ -31,3 +32,13 @@ def test_a_level_says_which_readers_count_and_against_which_versions(level):
 def test_nothing_breaks_where_nothing_was_or_nothing_changed(level):
     assert breaks(WITH, [], level) == []
     assert breaks(WITH, [WITH, WITH], level) == []
+
+
+def test_an_old_version_that_is_no_schema_is_a_break_and_a_new_one_is_refused():
+    broken = avro(record(field("money")))
+
+    [found] = breaks(WITH, [broken], Compatibility.BACKWARD)
+
+    assert (found.kind, found.path) == (BreakKind.UNDECIDED, "/fields/0/type")
+    with pytest.raises(InvalidSchemaError):
+        breaks(broken, [WITH], Compatibility.BACKWARD)
