@@ -25,7 +25,13 @@
     │   └── UnrepairableError   what was damaged is nowhere else
     ├── RegistryError
     │   ├── InvalidSchemaError      a text is no schema
-    │   └── UnsupportedFormatError  a schema is in a language that is not spoken here
+    │   ├── UnsupportedFormatError  a schema is in a language that is not spoken here
+    │   ├── SchemaStoreError        a schema in Postgres is not the one that got its id
+    │   ├── SchemaConflictError     git and Postgres gave one id to two schemas
+    │   ├── IncompatibleError       a version breaks those who read or write older ones
+    │   ├── ForbiddenError          a subject's mode does not allow it
+    │   ├── PatchedError            this deployment does not write git: the change is a patch
+    │   └── GitError                git does not take a schema
     ├── WorkerError
     │   ├── NoWorkerError       no warm worker takes the run
     │   └── ForkUnsafeError     a process that forks has more than one thread
@@ -287,7 +293,7 @@ class UnrepairableError(TableError):
 
 
 class RegistryError(PlatformError):
-    """The registry refused a schema."""
+    """The registry cannot do what it was asked for."""
 
 
 class InvalidSchemaError(RegistryError):
@@ -350,3 +356,71 @@ class LocalError(PlatformError):
 
     def __str__(self) -> str:
         return f"{self.part}: {self.problem}; {self.remedy}"
+
+
+class SchemaStoreError(RegistryError):
+    """Postgres and what once got an id do not agree; nothing may be read with it."""
+
+    def __init__(self, id_: int, problem: str) -> None:
+        super().__init__(id_, problem)
+        self.id, self.problem = id_, problem
+
+    def __str__(self) -> str:
+        return f"schema {self.id} in Postgres: {self.problem}; restore the database, or rebuild it: ap schema sync"
+
+
+class SchemaConflictError(RegistryError):
+    """An id or a version means one schema here and another there; neither is changed."""
+
+    def __init__(self, where: str, problem: str, remedy: str) -> None:
+        super().__init__(where, problem, remedy)
+        self.where, self.problem, self.remedy = where, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}; {self.remedy}"
+
+
+class GitError(RegistryError):
+    """Git refuses, and nothing was published."""
+
+    def __init__(self, folder: str, problem: str, remedy: str) -> None:
+        super().__init__(folder, problem, remedy)
+        self.folder, self.problem, self.remedy = folder, problem, remedy
+
+    def __str__(self) -> str:
+        return f"git in {self.folder}: {self.problem}; {self.remedy}"
+
+
+class IncompatibleError(RegistryError):
+    """A version breaks readers or writers of older ones; nothing was published."""
+
+    def __init__(self, subject: str, level: str, breaks: Sequence[str]) -> None:
+        super().__init__(subject, level, breaks)
+        self.subject, self.level, self.breaks = subject, level, tuple(breaks)
+
+    def __str__(self) -> str:
+        count = f"{len(self.breaks)} reason{'s' if len(self.breaks) > 1 else ''}"
+        return "\n    ".join([f"{self.subject}: not {self.level}-compatible, for {count}:", *self.breaks])
+
+
+class ForbiddenError(RegistryError):
+    """The registry knows what is meant and must not do it."""
+
+    def __init__(self, subject: str, problem: str, remedy: str) -> None:
+        super().__init__(subject, problem, remedy)
+        self.subject, self.problem, self.remedy = subject, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.problem}; {self.remedy}"
+
+
+class PatchedError(RegistryError):
+    """The registry may not write git here; what was asked for waits as a patch."""
+
+    def __init__(self, subject: str, patch: str) -> None:
+        super().__init__(subject, patch)
+        self.subject, self.patch = subject, patch
+
+    def __str__(self) -> str:
+        remedy = f"review and `git apply` {self.patch}, then deploy it"
+        return f"{self.subject}: this deployment does not write git; {remedy}"

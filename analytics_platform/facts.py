@@ -69,11 +69,15 @@ class Schema:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSchemas:
-    """The schemas a stream is decoded with: every writer version by id, and the one readers see."""
+    """The schemas a stream is decoded with: every writer version by id, and the one readers see.
+
+    `deprecated` are the ids of versions that producers should leave.
+    """
 
     stream: str
     reader: Schema
     writers: Mapping[int, Schema]
+    deprecated: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +147,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What one check said of one batch. `values` are the numbers it weighed; `column` the one that it is about."""
+    """What one check said of one batch. `values` are the numbers it weighed; `column` the one that it is about.
+
+    `layer` is the table of the stream that shows it.
+    """
 
     name: str
     passed: bool
@@ -152,6 +159,7 @@ class CheckResult:
     values: Mapping[str, float]
     column: str | None = None
     on_failure: OnFailure = OnFailure.HOLD_BATCH
+    layer: str = "silver"
 
     @property
     def stops(self) -> bool:

@@ -42,6 +42,15 @@ class OnFailure(StrEnum):
     FREEZE_MODELS = "freeze_models"  # it is published; models that read the broken column keep their last version
 
 
+class SchemaCheck(StrEnum):
+    """What is checked of the schemas that a batch is written in and read with."""
+
+    KNOWN = "schema_ids_known"  # its ids are published, as versions of this subject
+    COMPATIBLE = "schema_compatible"  # the reader keeps what the stream promises to those of earlier versions
+    TABLE = "table_is_reader_schema"  # silver has the reader's columns and no others
+    DEPRECATED = "deprecated_share"  # few records are written in deprecated versions
+
+
 @dataclass(frozen=True, slots=True)
 class FromHeader:
     """Taken from a record header of this name (UTF-8 text)."""
@@ -102,7 +111,9 @@ class Stream:
 
     `late_within` is how far behind the newest event of its partition a row may be before it is refused as
     beyond the horizon; ids are deduplicated over the same span. A partition without news for `idle_after` no longer
-    holds the watermark back. `contract` is the text of its data contract, attached when the catalogue is opened.
+    holds the watermark back. `strict_schemas` are the checks of schemas that hold a batch; the others warn.
+    `unknown_schemas_at_most` and `deprecated_at_most` are shares of a batch's records. `contract` is the text of its
+    data contract, attached when the catalogue is opened.
     """
 
     name: str
@@ -124,6 +135,9 @@ class Stream:
     batch_rows: int = 200_000
     batch_bytes: int = 256_000_000
     idle_after: timedelta = timedelta(seconds=10)
+    strict_schemas: tuple[SchemaCheck, ...] = ()
+    unknown_schemas_at_most: float = 0.05
+    deprecated_at_most: float = 1.0
     contract: str = field(default="", repr=False)
 
 

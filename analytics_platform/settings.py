@@ -31,6 +31,9 @@ class Settings:
     state_dir: Path = field(metadata={"about": "everything this instance keeps on disk"})
     table_dir: Path = field(metadata={"about": "where the Delta tables live"})
     schema_dir: Path = field(metadata={"about": "the folder of schemas/"})
+    schema_writes: str = field(
+        metadata={"about": "how the registry changes schemas/: commit, or patch where it may not"}
+    )
     jar_dir: Path = field(metadata={"about": "where the embedded broker's jars are kept"})
     kafka_bootstrap: str = field(metadata={"about": "host:port of a broker"})
     ledger_dsn: str = field(repr=False, metadata={"about": "Postgres of the ledger, as a libpq URL", **SECRET})
@@ -55,6 +58,11 @@ class Settings:
         repr=False, metadata={"about": "where alerts are posted, signed; empty: nowhere", **SECRET}
     )
     alert_webhook_secret: str = field(repr=False, metadata={"about": "what signs them; the receiver's, too", **SECRET})
+
+    @property
+    def patch_dir(self) -> Path:
+        """Where changes of schemas wait that may not be committed here."""
+        return self.state_dir / "schema-patches"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,7 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "state_dir": str(state_dir),
         "table_dir": str(state_dir / "tables"),
         "schema_dir": str(ROOT / "schemas"),
+        "schema_writes": "commit",
         "jar_dir": str(state_dir / "jars"),
         "kafka_bootstrap": "127.0.0.1:9092",
         "ledger_dsn": "postgresql:///platform",

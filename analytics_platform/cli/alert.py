@@ -18,7 +18,7 @@ from analytics_platform.pipeline.known import known_of
 from analytics_platform.postgres import connect
 from analytics_platform.products import catalog
 from analytics_platform.registry.drafts import without_drafts
-from analytics_platform.registry.store import read_schemas
+from analytics_platform.registry.folder import read_schemas
 from analytics_platform.settings import Settings, read_settings
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -22,7 +22,7 @@ from analytics_platform.quality.files import contract_file, with_contracts
 from analytics_platform.quality.lint import Fault, faults_of
 from analytics_platform.quality.unnoticed import Report, mutation_report
 from analytics_platform.registry.drafts import without_drafts
-from analytics_platform.registry.store import read_schemas
+from analytics_platform.registry.folder import read_schemas
 from analytics_platform.settings import ROOT, read_settings
 
 SAMPLE = 5000

@@ -10,7 +10,7 @@ from analytics_platform.lake.lineage import Traced, traced
 from analytics_platform.pipeline.parts import pipeline_shapes, read_as
 from analytics_platform.product import Pipeline
 from analytics_platform.products import catalog
-from analytics_platform.registry.store import read_schemas
+from analytics_platform.registry.folder import read_schemas
 from analytics_platform.settings import read_settings
 
 Columns = Mapping[str, Sequence[str]]

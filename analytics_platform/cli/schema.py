@@ -1,14 +1,116 @@
-"""`ap schema`: the schemas of topics."""
+"""`ap schema`: the registered schemas, and bringing git and the registry together."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import click
 
 from analytics_platform.cli import schema_review
+from analytics_platform.cli.output import as_json, say_json, say_table
+from analytics_platform.cli.schema_sync import sync_command
+from analytics_platform.errors import DeclarationError
+from analytics_platform.facts import SchemaFormat
+from analytics_platform.pipeline.admission import judge_of
+from analytics_platform.postgres import connect
+from analytics_platform.products import catalog
+from analytics_platform.registry import store
+from analytics_platform.registry.git import Repository
+from analytics_platform.registry.publish import Registrar
+from analytics_platform.registry.snapshot import Snapshot, Version
+from analytics_platform.registry.subjects import SUFFIXES
+from analytics_platform.registry.texts import Draft, readable
+from analytics_platform.settings import Settings, read_settings
+
+FORMATS = {suffix: format_ for format_, suffix in SUFFIXES.items()}
 
 
 @click.group()
 def command() -> None:
-    """The schemas of topics: what they say, what changes, whom a change would hurt."""
+    """The schemas of topics: versions and ids, what they say, what changes, whom a change would hurt."""
 
 
+command.add_command(sync_command)
 for verb in schema_review.COMMANDS:
     command.add_command(verb)
+
+
+@command.command("list", epilog="Example: ap schema list --deleted")
+@click.argument("prefix", default="")
+@click.option("--deleted", is_flag=True, help="Deleted versions too.")
+@as_json
+def list_schemas(prefix: str, deleted: bool, as_json: bool) -> None:
+    """Every version of the subjects whose names begin with PREFIX."""
+    snapshot = _snapshot(read_settings())
+    rows = [
+        {**_row(version), "compatibility": snapshot.compatibility(version.subject)}
+        for version in snapshot.every_version()
+        if version.subject.startswith(prefix) and (version.is_active or deleted)
+    ]
+    if as_json:
+        say_json(rows)
+    else:
+        say_table(rows, ["subject", "version", "id", "format", "state", "compatibility", "guid"])
+
+
+@command.command(epilog="Example: ap schema show bids-value 1")
+@click.argument("subject")
+@click.argument("version", type=click.IntRange(1), required=False)
+@as_json
+def show(subject: str, version: int | None, as_json: bool) -> None:
+    """A version of SUBJECT, the latest if none is named: its id, and its text."""
+    snapshot = _snapshot(read_settings())
+    found = snapshot.version(subject, version, deleted=version is not None)
+    if found is None:
+        known = ", ".join(f"{v.version}" for v in snapshot.versions(subject, deleted=True)) or "none"
+        raise DeclarationError(subject, f"has no such version (it has: {known})", "`ap schema list` shows all")
+    if as_json:
+        say_json({**_row(found), "schema": json.loads(found.text.body)})
+    else:
+        say_table([_row(found)], ["subject", "version", "id", "format", "state", "guid"])
+        click.echo(readable(found.text.body), nl=False)
+
+
+@command.command(epilog="Example: ap schema register bids-value new-bids.avsc")
+@click.argument("subject")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@as_json
+def register(subject: str, file: Path, as_json: bool) -> None:
+    """Publish FILE (.avsc or .json) as the next version of SUBJECT, as the registry's HTTP interface does.
+
+    It is judged by the subject's compatibility level, gets its id, and is committed to git.
+    """
+    if file.suffix not in FORMATS:
+        raise DeclarationError(str(file), "says no format", f"name it …{' or …'.join(FORMATS)}")
+    settings = read_settings()
+    draft = Draft(subject=subject, format=SchemaFormat(FORMATS[file.suffix]), body=file.read_text(encoding="utf-8"))
+    with connect(settings.ledger_dsn, application="ap schema") as connection:
+        registrar = Registrar(
+            connection=connection,
+            folder=settings.schema_dir,
+            repository=Repository.of(settings.schema_dir) if settings.schema_writes == "commit" else None,
+            patches=settings.patch_dir,
+        )
+        found = registrar.publish(draft, judge_of(catalog()))
+    if as_json:
+        say_json(_row(found))
+    else:
+        click.echo(f"{subject} version {found.version} has id {found.text.id}")
+
+
+def _snapshot(settings: Settings) -> Snapshot:
+    with connect(settings.ledger_dsn, application="ap schema") as connection:
+        return store.read_snapshot(connection)
+
+
+def _row(version: Version) -> dict[str, Any]:
+    return {
+        "subject": version.subject,
+        "version": version.version,
+        "id": version.text.id,
+        "format": str(version.text.format),
+        "state": str(version.state),
+        "guid": str(version.text.guid),
+        "references": [asdict(reference) for reference in version.text.references],
+    }

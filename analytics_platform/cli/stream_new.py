@@ -19,7 +19,7 @@ from analytics_platform.ingest.kafka.fetch import KafkaReader
 from analytics_platform.ingest.records import RECORDS_SCHEMA
 from analytics_platform.product import Stream
 from analytics_platform.products import catalog
-from analytics_platform.registry.store import SUBJECT_FILE, known_schemas, ready_line
+from analytics_platform.registry.folder import SUBJECT_FILE, known_schemas
 from analytics_platform.settings import ROOT, read_settings
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -61,7 +61,7 @@ def command(name: str, topic: str, sample: int, pipeline: str | None, owner: str
     files = files_of(draft, settings.schema_dir)
     if not dry_run:
         write_new(files)
-    steps = next_steps(draft, settings.schema_dir)
+    steps = next_steps(draft)
     if as_json:
         say_json(_document(draft, files, steps, is_written=not dry_run))
     else:
@@ -110,15 +110,14 @@ def write_new(files: dict[Path, str]) -> None:
             file.write(text)
 
 
-def next_steps(draft: Draft, schema_dir: Path) -> list[str]:
-    """What a person does next, with the line that gives the schema its id."""
+def next_steps(draft: Draft) -> list[str]:
+    """What a person does next; a topic that is written in a schema id already keeps it."""
     name, suffix = draft.stream.name, SUFFIXES[draft.format]
-    path = f"{name}/value/1{suffix}"
-    line = ready_line(schema_dir, path, draft.schema_text, draft.schema_ids[-1] if draft.schema_ids else None)
+    known = f" --id {name}-value/1={draft.schema_ids[-1]}" if draft.schema_ids else ""
     return [
-        f"review {PRODUCTS}/{name}.py and schemas/{path}: meanings, owner, identity, rules",
-        f"publish: set `1: {{state: published}}` in schemas/{name}/{SUBJECT_FILE}, and append to schemas/ids.lock "
-        f"(sha256 and guid are those of the schema as it is now):\n  - {line}",
+        f"review {PRODUCTS}/{name}.py and schemas/{name}/value/1{suffix}: meanings, owner, identity, rules",
+        f"publish: set `1: {{state: published}}` in schemas/{name}/{SUBJECT_FILE}, then `ap schema sync{known}`, "
+        "which gives the schema its id in schemas/ids.lock",
         "restart: `ap down`, then `ap up --detach`; what was published so far stays",
     ]
 

@@ -16,7 +16,7 @@ from analytics_platform.pipeline.recover_tables import Finding, findings, repair
 from analytics_platform.postgres import connect
 from analytics_platform.product import Pipeline
 from analytics_platform.products import catalog
-from analytics_platform.registry.store import read_schemas
+from analytics_platform.registry.folder import read_schemas
 from analytics_platform.settings import read_settings
 
 COLUMNS = ["table", "fault", "holds", "file"]

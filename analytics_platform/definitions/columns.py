@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -12,7 +13,8 @@ from analytics_platform.lake import shapes
 from analytics_platform.lake.lineage import column_lineage
 from analytics_platform.lake.meaning import OURS, meanings
 from analytics_platform.lake.shapes import Layer
-from analytics_platform.product import Model
+from analytics_platform.lake.tables import Table
+from analytics_platform.product import Model, Stream
 
 
 def stream_columns(stream: str, schemas: StreamSchemas) -> dict[Layer, dg.TableSchema]:
@@ -23,6 +25,20 @@ def stream_columns(stream: str, schemas: StreamSchemas) -> dict[Layer, dg.TableS
         Layer.BRONZE: table_schema(shapes.bronze(stream).columns, OURS),
         Layer.SILVER: table_schema(silver.columns, known),
         Layer.EXCEPTIONS: table_schema(shapes.exceptions(stream).columns, OURS),
+    }
+
+
+def silver_columns(stream: Stream, schemas: StreamSchemas, table: Table) -> dict[str, Any]:
+    """Silver's columns as they are now, whichever version was published since Dagster loaded, and their topic's fields.
+
+    A column that only older versions have comes from the topic too.
+    """
+    fields = [name for name in table.shape.columns.names if name not in OURS]
+    topic = dg.AssetKey(["topic", stream.topic])
+    return {
+        "dagster/column_schema": table_schema(table.shape.columns, meanings(schemas.reader)),
+        "dagster/column_lineage": dg.TableColumnLineage({name: [dg.TableColumnDep(topic, name)] for name in fields}),
+        "schema version": schemas.reader.version,
     }
 
 

@@ -21,7 +21,7 @@ from analytics_platform.product import EARLIEST, Catalog
 from analytics_platform.products import catalog
 from analytics_platform.quality.files import with_contracts
 from analytics_platform.registry.drafts import without_drafts
-from analytics_platform.registry.store import read_schemas
+from analytics_platform.registry.folder import read_schemas
 from analytics_platform.settings import read_settings
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from analytics_platform.ingest.kafka.fetch import KafkaReader, PlainReader
 from analytics_platform.ingest.records import RecordReader
 from analytics_platform.lake.duckdb import connect as connect_duckdb
 from analytics_platform.ledger.postgres.lease import ensure_pipeline
-from analytics_platform.pipeline.parts import Limits, Parts, Tables
+from analytics_platform.pipeline.parts import Followed, Limits, Parts, Tables
 from analytics_platform.product import Pipeline
 from analytics_platform.quality.files import pipeline_with_contracts
-from analytics_platform.registry.store import read_schemas
+from analytics_platform.registry.current import current_schemas
 from analytics_platform.settings import Settings
 
 
@@ -25,13 +25,14 @@ def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connectio
     """The parts of a pipeline over open connections."""
     ensure_pipeline(ledger, pipeline.name)
     pipeline = pipeline_with_contracts(pipeline, settings.schema_dir)
-    schemas = {stream.name: read_schemas(settings.schema_dir, stream.name) for stream in pipeline.streams}
+    change, schemas = current_schemas(ledger, pipeline.stream_names, settings.schema_dir)
     return Parts(
         pipeline=pipeline,
         ledger=ledger,
         reader=reader,
         query=connect_duckdb(),
         schemas=schemas,
+        followed=Followed(change=change),
         tables=Tables.open(settings.table_dir, pipeline, schemas),
         limits=Limits(
             lease_seconds=settings.lease_seconds,

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from analytics_platform.definitions.columns import lineage_metadata, table_schema
+from analytics_platform.definitions.columns import lineage_metadata, silver_columns, table_schema
 from analytics_platform.definitions.hours import CheckOfHour, HourOfStream, checks_of_hour, partition_of, sum_hour
 from analytics_platform.definitions.specs import topic_key
 from analytics_platform.facts import Outcome
@@ -100,6 +100,7 @@ def _report_stream(told: Told, stream: Stream, hour: datetime) -> int:
             **_table_metadata(table),
             **_hour_metadata(total),
             **(_change_metadata(change) if change else {}),
+            **(silver_columns(stream, parts.schemas[stream.name], table) if layer is Layer.SILVER else {}),
             "dagster/row_count": table.rows(),
             "dagster/partition_row_count": rows[layer],
         }

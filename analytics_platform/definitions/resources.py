@@ -10,6 +10,7 @@ import psycopg
 from analytics_platform.definitions.opening import open_parts, open_reader
 from analytics_platform.definitions.ready import READY
 from analytics_platform.ledger.postgres.lease import hear_of_ends
+from analytics_platform.pipeline.follow import follow_schemas
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.postgres import connect
 from analytics_platform.product import Pipeline
@@ -29,6 +30,7 @@ class PlatformResource(dg.ConfigurableResource):
     def parts(self, pipeline: Pipeline, application: str) -> Generator[Parts]:
         """Everything a lease on that pipeline touches; closed afterwards."""
         if (parts := READY.take(pipeline.name, application)) is not None:
+            follow_schemas(parts)  # it may have waited since before a version was published
             yield parts  # the process ends with its run, and its connections with it
             return
         settings = read_settings()

@@ -15,8 +15,9 @@ from analytics_platform.definitions.coordinator import PIPELINE_TAG
 from analytics_platform.definitions.hours import HOUR_FORMAT
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.lake.shapes import Layer
-from analytics_platform.product import EventTime, Identity, Model, Pipeline, Stream
+from analytics_platform.product import EventTime, Identity, Model, Pipeline, SchemaCheck, Stream
 from analytics_platform.quality.contract import Check, Scope, read_contract
+from analytics_platform.registry.checks import LAYERS, MEANINGS
 
 LAYER_TEXT = {
     Layer.BRONZE: "Every record of the topic as it was read, with its coordinates; what every backfill starts from.",
@@ -125,7 +126,17 @@ def check_specs(stream: Stream, partitions: dg.PartitionsDefinition) -> list[dg.
             metadata=metadata,
         )
         for name, text, metadata in ours + declared + by_contract
-    ]
+    ] + [_schema_check_spec(check, stream, partitions) for check in SchemaCheck]
+
+
+def _schema_check_spec(check: SchemaCheck, stream: Stream, partitions: dg.PartitionsDefinition) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        check.value,
+        asset=table_key(stream.name, Layer(LAYERS[check])),
+        description=MEANINGS[check],
+        partitions_def=partitions,
+        metadata={"severity": "error" if check in stream.strict_schemas else "warn"},
+    )
 
 
 def contract_checks(declared: Stream | Model, scope: Scope) -> tuple[Check, ...]:

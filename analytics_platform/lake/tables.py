@@ -65,9 +65,19 @@ class Table:
             raise DamagedTableError(shape.name, _first_line(error)) from error
         if (cut := cut_off(root, delta.version())) is not None:
             raise DamagedTableError(shape.name, f"the commit of version {cut} was cut off")
+        table = cls(root, shape, delta, reached)
+        table.require(shape)
+        return table
+
+    def require(self, shape: TableShape) -> None:
+        """Raise DeclarationError unless the table can take that shape; a derived one can take any."""
         if not shape.is_derived:
-            require_fit(shape.name, delta.schema(), Schema.from_arrow(shape.columns))
-        return cls(root, shape, delta, reached)
+            require_fit(shape.name, self._delta.schema(), Schema.from_arrow(shape.columns))
+
+    def columns_after(self) -> list[str]:
+        """The columns it has once the next commit has added those that its shape wants."""
+        there = [field.name for field in self._delta.schema().fields]
+        return there + [name for name in self.shape.columns.names if name not in there]
 
     @property
     def version(self) -> int:

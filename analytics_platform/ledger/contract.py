@@ -7,7 +7,9 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from analytics_platform.product import BatchCheck, Rule, Severity, Stream
+from analytics_platform.product import BatchCheck, Rule, SchemaCheck, Severity, Stream
+
+PLAIN = Stream(name="", topic="", pipeline="", description="", owner="")  # with nothing but defaults
 
 
 def to_json(stream: Stream) -> dict[str, Any]:
@@ -16,13 +18,20 @@ def to_json(stream: Stream) -> dict[str, Any]:
         "rules": [asdict(rule) for rule in stream.rules],
         "checks": [{**asdict(check), "severity": check.severity.value} for check in stream.checks],
         "late_within_seconds": stream.late_within.total_seconds(),
-        **({"contract": stream.contract} if stream.contract else {}),  # so that digests from before stay what they are
+        # what follows is left out where nothing is declared: digests from before stay what they are
+        **({"contract": stream.contract} if stream.contract else {}),
+        **({"schemas": _schemas(stream)} if _schemas(stream) != _schemas(PLAIN) else {}),
     }
 
 
 def digest(stream: Stream) -> str:
     """The sha256 of the stream's contract, in hex: equal contracts of any streams share it."""
     return sha256(json.dumps(to_json(stream), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _schemas(stream: Stream) -> list[Any]:
+    """What is declared of the checks of its schemas."""
+    return [[check.value for check in stream.strict_schemas], stream.unknown_schemas_at_most, stream.deprecated_at_most]
 
 
 def under(stream: Stream, body: Mapping[str, Any]) -> Stream:
@@ -33,4 +42,11 @@ def under(stream: Stream, body: Mapping[str, Any]) -> Stream:
         checks=tuple(BatchCheck(**{**check, "severity": Severity(check["severity"])}) for check in body["checks"]),
         late_within=timedelta(seconds=body["late_within_seconds"]),
         contract=body.get("contract", ""),
+        **_schemas_under(body.get("schemas", _schemas(PLAIN))),
     )
+
+
+def _schemas_under(declared: list[Any]) -> dict[str, Any]:
+    strict, unknown, deprecated = declared
+    checks = tuple(SchemaCheck(check) for check in strict)
+    return {"strict_schemas": checks, "unknown_schemas_at_most": unknown, "deprecated_at_most": deprecated}

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import psycopg
+
+from analytics_platform.errors import PlatformError
 from analytics_platform.ingest.kafka.admin import ensure_topics
 from analytics_platform.local import broker, dagster_processes, database
 from analytics_platform.local.dagster_processes import DagsterPlace
@@ -16,16 +19,17 @@ from analytics_platform.local.instance import MARKER, PART, Instance, first_hour
 from analytics_platform.local.jars import install_jars
 from analytics_platform.local.leftovers import interrupt_workers
 from analytics_platform.local.log import raw_file
-from analytics_platform.local.ports import HOST, Reservations
+from analytics_platform.local.ports import HOST, Reservations, answers
 from analytics_platform.local.process import Part
 from analytics_platform.local.supervisor import Member
 from analytics_platform.postgres import connect, migrate
 from analytics_platform.product import Stream
 from analytics_platform.products import catalog
 from analytics_platform.registry.drafts import without_drafts
+from analytics_platform.registry.sync import adopt
 from analytics_platform.settings import ROOT, Settings, as_environment, explain_settings
 
-PORTS = ("webserver", "code-server", "broker", "controller")
+PORTS = ("webserver", "code-server", "broker", "controller", "service")
 AUCTION_HOUSE = "analytics_platform.local.auction_house"
 WORKER_SECONDS = 4.0  # for a run to end where it is; what it leaves undone is done again by the next one
 # A little of everything that goes wrong in real topics, so that the tables show what becomes of it.
@@ -41,6 +45,7 @@ class UpOptions:
     seed: int = 1
     with_producer: bool = True
     with_webserver: bool = True
+    with_service: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +152,8 @@ def _members(place: Place, options: UpOptions) -> list[Member]:
     embedded = _embedded(place)
     there = tuple(member.part.name for member in embedded)
     members = [*embedded, *_dagster(place, there, options)]
+    if options.with_service:
+        members.append(_service(place, there))
     if options.with_producer and find_spec(AUCTION_HOUSE) is not None:
         members.append(_producer(place, there, options))
     return members
@@ -215,8 +222,19 @@ def _prepare(place: Place) -> None:
     """The ledger's tables and DAGSTER_HOME; at each start again, a no-op when done."""
     with connect(place.settings.ledger_dsn, application="ap up") as connection:
         migrate(connection)
+        _adopt_schemas(place, connection)
         clear_hold(place.state_dir, connection)
     dagster_processes.prepare_home(place.dagster)
+
+
+def _adopt_schemas(place: Place, connection: psycopg.Connection) -> None:
+    """What git says of schemas becomes known to Postgres; a subject that does not fit stays as it was there."""
+    try:
+        problems = list(adopt(connection, place.settings.schema_dir).problems.values())
+    except PlatformError as error:
+        problems = [error]
+    for problem in problems:
+        place.say(f"schemas: {problem}")
 
 
 def _before_daemon(place: Place) -> None:
@@ -235,6 +253,15 @@ def _producer(place: Place, there: tuple[str, ...], options: UpOptions) -> Membe
     argv += ["--hold-file", str(hold_file(place.state_dir))]
     part = our_process(place.settings, place.ports, "producer", argv)
     return Member(part=part, after=(*there, "daemon"), address=f"{rate:g} events/s")
+
+
+def _service(place: Place, there: tuple[str, ...]) -> Member:
+    """The schema registry; last, since nothing that runs waits for it."""
+    port = place.ports["service"]
+    argv = [sys.executable, "-m", "analytics_platform.cli", "service", "run", "--port", str(port)]
+    part = our_process(place.settings, place.ports, "service", argv)
+    part = replace(part, ready=lambda: answers(port))
+    return Member(part=part, after=(*there, "daemon"), address=f"http://{HOST}:{port}")
 
 
 def _environment(settings: Settings, ports: Mapping[str, int]) -> dict[str, str]:

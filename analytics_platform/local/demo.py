@@ -163,7 +163,7 @@ def run_demo(options: DemoOptions, say: Callable[[str], None]) -> dict[str, Any]
 def _run(
     settings: Settings, options: DemoOptions, ports: dict[str, int], say: Callable[[str], None], began: float
 ) -> dict[str, Any]:
-    nothing_optional = UpOptions(with_producer=False, with_webserver=False)
+    nothing_optional = UpOptions(with_producer=False, with_webserver=False, with_service=False)
     blueprint = draw(settings, nothing_optional, ports, say, named=frozenset())
     save_instance(settings.state_dir, blueprint.instance)
     members = [*blueprint.members, _producer(blueprint, options)]

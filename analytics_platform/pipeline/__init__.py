@@ -16,6 +16,7 @@ from analytics_platform.ledger.postgres.pauses import paused
 from analytics_platform.ledger.postgres.transactions import watch_transactions
 from analytics_platform.pipeline import upkeep
 from analytics_platform.pipeline.cycle import CycleReport, run_cycle
+from analytics_platform.pipeline.follow import follow_schemas
 from analytics_platform.pipeline.models import is_due
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import require_known
@@ -68,6 +69,7 @@ def plan_all(parts: Parts) -> dict[str, dict[int, int]]:
     A paused one gets none.
     """
     found = parts.reader.offsets([stream.topic for stream in parts.pipeline.streams])
+    follow_schemas(parts)
     waiting = set(parts.pipeline.stream_names)
     if not planning.is_on_hold(parts.ledger):
         waiting = {batch.id.stream for batch in planning.next_batches(parts.ledger, parts.pipeline.stream_names)}
@@ -121,6 +123,9 @@ def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleRepo
             yield from _spend(parts.limits.cycle_seconds, rework, parts)
             last_data = time.monotonic()
             continue
+        if parts.followed.is_new:
+            renew_outdated(parts, lease.epoch)
+            parts.followed.is_new = False
         if batches or is_due(parts):
             planning.assign(parts.ledger, lease.run_id, batches)
             report = run_cycle(batches, lease, parts)
@@ -168,6 +173,7 @@ def _next_batches(parts: Parts) -> tuple[list[Batch], dict[str, dict[int, int]]]
     """What a cycle takes: batches that are open, else newly planned ones; with the latter, the positions planned to."""
     found = planning.next_batches(parts.ledger, parts.pipeline.stream_names)
     if found:
+        follow_schemas(parts)  # whoever planned them may have known more than we do
         return found, {}
     positions = plan_all(parts)
     return planning.next_batches(parts.ledger, parts.pipeline.stream_names), positions

@@ -27,6 +27,7 @@ from analytics_platform.ledger.rework import Ruling
 from analytics_platform.pipeline.land import Landed
 from analytics_platform.pipeline.models import mark_touched
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.pipeline.schema_checks import check_schemas
 from analytics_platform.product import Stream
 from analytics_platform.quality.batch import verify_batches
 
@@ -130,7 +131,9 @@ def _checked(rows: pa.Table, stream: Stream, case: Case, parts: Parts) -> dict[i
     places = {batch.id.number: case.rows_of(batch.id.number) for batch in case.batches}
     by_batch = {number: rows.slice(place.start, place.stop - place.start) for number, place in places.items()}
     by_contract = verify_batches(stream, by_batch)
-    return {number: ours.get(number, ()) + by_contract.get(number, ()) for number in ours | by_contract}
+    of_schemas = {number: check_schemas(stream, some, parts) for number, some in by_batch.items() if some.num_rows}
+    checked = ours | by_contract | of_schemas
+    return {n: ours.get(n, ()) + by_contract.get(n, ()) + of_schemas.get(n, ()) for n in checked}
 
 
 def conclude(decoded: Decoded, earlier: pa.Table, newest: Mapping[int, datetime], parts: Parts) -> Judged:

@@ -175,7 +175,7 @@ def unique_id(stream: str, rows: int, distinct: int) -> Verdict:
 def check_verdict(stream: str, result: CheckResult) -> Verdict:
     """What a batch check says."""
     return Verdict(
-        asset=f"{stream}/{Layer.SILVER}",
+        asset=f"{stream}/{result.layer}",
         check=result.name,
         passed=result.passed,
         severity=result.severity,

@@ -45,16 +45,25 @@ class Limits:
     retention: timedelta | None = None
 
 
+@dataclass(slots=True)
+class Followed:
+    """How far the registry was followed: its change number, and whether models' tables may be outdated since."""
+
+    change: int = 0
+    is_new: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything a lease touches."""
+    """Everything a lease touches. `schemas` and the shapes of `tables` follow the registry (`follow.py`)."""
 
     pipeline: Pipeline
     ledger: psycopg.Connection
     reader: RecordReader
     query: duckdb.DuckDBPyConnection
-    schemas: Mapping[str, StreamSchemas]
+    schemas: dict[str, StreamSchemas]
     tables: "Tables"
+    followed: Followed = field(default_factory=Followed)
     limits: Limits = field(default_factory=Limits)
     now: Callable[[], datetime] = _utc_now
     reached: Callable[[Failpoint], None] = _nothing
@@ -87,7 +96,7 @@ class Tables:
     """The pipeline's open tables by name, the columns that models read, and the manifests of all batches."""
 
     by_name: Mapping[str, Table]
-    input_columns: Mapping[str, pa.Schema]
+    input_columns: dict[str, pa.Schema]
     manifests: Table
 
     @classmethod
@@ -111,6 +120,19 @@ class Tables:
     def of(self, stream: str, layer: Layer) -> Table:
         """A stream's table."""
         return self.by_name[f"{stream}/{layer}"]
+
+    def reshape(self, wanted: Mapping[str, TableShape]) -> list[str]:
+        """Give the tables these shapes, all or none; returns the names of those that change.
+
+        Writes nothing: the next commit adds what a table lacks. Raises DeclarationError where a table cannot follow.
+        """
+        changed = {name: shape for name, shape in wanted.items() if shape != self.by_name[name].shape}
+        for name, shape in changed.items():
+            self.by_name[name].require(shape)
+        for name, shape in changed.items():
+            self.by_name[name].shape = shape
+            self.input_columns[read_as(name)] = shape.columns
+        return list(changed)
 
     def written(self) -> dict[str, Table]:
         """By name, all that a writer commits to: the tables, and the manifests of their batches."""

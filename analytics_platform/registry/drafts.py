@@ -4,7 +4,7 @@ from pathlib import Path
 
 from analytics_platform.catalog import catalog_of
 from analytics_platform.product import Catalog, Model, Stream
-from analytics_platform.registry.store import is_draft
+from analytics_platform.registry.folder import is_draft
 
 
 def drafts(declared: Catalog, schema_dir: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -74,10 +75,14 @@ def test_what_is_there_is_never_written_over(draft, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["subject.yaml"]
 
 
-def test_the_next_steps_have_the_line_that_publishes(draft, tmp_path):
-    steps = next_steps(draft, tmp_path)
+def test_the_next_steps_say_how_to_publish(draft):
+    assert "then `ap schema sync`, which gives the schema its id" in next_steps(draft)[1]
 
-    assert "- {subject: code_events-value, version: 1, id: 1, guid: " in steps[1]
+
+def test_a_topic_that_is_written_in_an_id_keeps_it(draft):
+    steps = next_steps(replace(draft, schema_ids=(70, 71)))
+
+    assert "`ap schema sync --id code_events-value/1=71`" in steps[1]
 
 
 @pytest.mark.parametrize("name", ["Bids", "1st", "a-b", "class", "../x", ""])

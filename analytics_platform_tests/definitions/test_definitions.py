@@ -17,7 +17,7 @@ from analytics_platform.catalog import catalog_of
 from analytics_platform.definitions.location import build, readable_schemas
 from analytics_platform.definitions.specs import group_of
 from analytics_platform.pipeline.parts import pipeline_shapes
-from analytics_platform.product import EARLIEST, BatchCheck
+from analytics_platform.product import EARLIEST, BatchCheck, SchemaCheck
 from analytics_platform.products import catalog
 from analytics_platform.quality.contract import read_contract
 from analytics_platform.settings import ROOT
@@ -140,7 +140,8 @@ def test_declared_checks_are_shown_with_what_they_do():
     check = BatchCheck(name="usual_amount", holds="avg(amount) < 100", description="Amounts are as usual.")
     specs = build(catalog_of([replace(ORDERS, checks=(check,)), REVENUE])).get_repository_def().asset_graph
     found = {key.name: specs.get_check_spec(key) for key in specs.asset_check_keys}
-    assert found.keys() == {"reconciled", "unique_id", "freshness", "usual_amount"}
+    of_schemas = {check.value for check in SchemaCheck}
+    assert found.keys() == {"reconciled", "unique_id", "freshness", "usual_amount"} | of_schemas
     assert found["usual_amount"].description == "Amounts are as usual."
     assert found["usual_amount"].metadata == {"holds": "avg(amount) < 100", "severity": "error"}
 

@@ -91,6 +91,7 @@ def test_a_public_topic_is_declared_by_one_file_and_its_schema_and_runs(project,
 
     draft = json.loads(project.ap("stream", "new", STREAM, "--from-topic", name, "--json"))
     own_topic.publish(project.folder, draft)
+    project.ap("schema", "sync")
     ran = project.lease()
 
     assert own_topic.changed_files(project.folder) == sorted(DECLARED)

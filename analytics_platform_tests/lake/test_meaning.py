@@ -4,7 +4,7 @@ from analytics_platform.ingest.decode import reader_columns
 from analytics_platform.lake import shapes
 from analytics_platform.lake.meaning import OURS, meanings
 from analytics_platform.products import catalog
-from analytics_platform.registry.store import read_schemas
+from analytics_platform.registry.folder import read_schemas
 from analytics_platform.settings import ROOT
 
 

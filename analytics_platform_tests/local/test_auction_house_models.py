@@ -17,7 +17,7 @@ from analytics_platform.local.auction_house.timeline import starting
 from analytics_platform.local.demo_oracle import compare
 from analytics_platform.pipeline.parts import pipeline_shapes, read_as
 from analytics_platform.products import catalog
-from analytics_platform.registry.store import read_schemas
+from analytics_platform.registry.folder import read_schemas
 from analytics_platform.settings import ROOT
 from analytics_platform_tests.local.houses import house, produce
 from analytics_platform_tests.proofs.model_oracle import expected_models, too_late

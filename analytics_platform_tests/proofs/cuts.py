@@ -18,7 +18,7 @@ from analytics_platform.pipeline.parts import Limits, Parts, Tables
 from analytics_platform.postgres import connect, migrate
 from analytics_platform.product import Pipeline
 from analytics_platform.products import catalog
-from analytics_platform.registry.store import read_schemas
+from analytics_platform.registry.folder import read_schemas
 from analytics_platform_tests.proofs.report import ROOT
 
 PORTION = 50  # batches of a stream that are recorded at a time

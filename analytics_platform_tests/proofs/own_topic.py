@@ -91,12 +91,9 @@ def topic_documents(bootstrap: str, topic: str) -> list[dict[str, Any]]:
 
 
 def publish(project: Path, draft: Mapping[str, Any]) -> None:
-    """What a person does by hand with a reviewed draft: one word in subject.yaml, one line in ids.lock."""
+    """What a person does by hand with a reviewed draft: one word in subject.yaml; `ap schema sync` does the rest."""
     subject = project / "schemas" / draft["stream"] / "subject.yaml"
     subject.write_text(subject.read_text().replace("state: draft", "state: published"))
-    line = next(step for step in draft["next"] if step.startswith("publish:")).splitlines()[-1]
-    with (project / "schemas" / "ids.lock").open("a") as lock:
-        lock.write(f"{line}\n")
 
 
 def unpublish(project: Path) -> None:

@@ -59,8 +59,9 @@ def _take_in(report: Report, instance: DrivenInstance) -> None:
     _restart(instance)
     _claim_draft(report, instance, before)
 
-    report.step("published by hand: one word, one line; a restart, and more documents while it runs")
+    report.step("published: one word, and a line that ap schema sync writes; a restart, and more documents meanwhile")
     own_topic.publish(instance.clone, draft)
+    report.claim("ap schema sync gives it an id", holds=instance.ap("schema", "sync").returncode == 0)
     _restart(instance)
     own_topic.produce(bootstrap, TOPIC, sent[FIRST:])
     _await(lambda: _published(instance, STREAM) >= len(sent), "every document is published")

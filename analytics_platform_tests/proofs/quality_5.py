@@ -39,7 +39,7 @@ from analytics_platform.product import Pipeline, Stream
 from analytics_platform.products import catalog
 from analytics_platform.quality.batch import verify_batches
 from analytics_platform.quality.contract import Scope, read_contract
-from analytics_platform.registry.store import read_schemas
+from analytics_platform.registry.folder import read_schemas
 from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
 from analytics_platform_tests.proofs.report import ROOT, Report
 

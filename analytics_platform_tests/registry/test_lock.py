@@ -45,7 +45,6 @@ def test_one_text_under_two_subjects_shares_its_id():
         (lock(entry(guid="x-y")), "f, line 2", "guid 'x-y' is none"),
         (lock(entry(sha256="abc")), "f, line 2", "sha256 'abc' is none"),
         (lock(entry(), entry(version=2, guid=OTHER)), "f, line 3", "id 1 belongs to s-value version 1 (f, line 2)"),
-        (lock(entry(), entry(version=2)), "f, line 3", "id 1 belongs to s-value version 1 (f, line 2)"),
         (lock(entry(), entry(id=2, guid=OTHER)), "f, line 3", "s-value version 1 has an entry already (f, line 2)"),
     ],
 )

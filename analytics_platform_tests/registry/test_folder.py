@@ -4,8 +4,8 @@ import pytest
 
 from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import SchemaFormat
+from analytics_platform.registry.folder import known_schemas, read_schemas
 from analytics_platform.registry.schema import canonical_text, digest_of, guid_of
-from analytics_platform.registry.store import known_schemas, read_schemas, ready_line
 from analytics_platform.settings import ROOT
 
 FIRST = '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "long"}]}'
@@ -117,7 +117,7 @@ def change(name, old, new):
             "no version is published",
             "published",
         ),
-        (publish_third, "ids.lock", "bids/value/3.avsc has no id", "{subject: bids-value, version: 3, id: 6, guid: "),
+        (publish_third, "ids.lock", "bids/value/3.avsc has no id", "ap schema sync"),
     ],
 )
 def test_whatever_does_not_fit_is_refused_with_its_file_and_a_remedy(folder, spoil, where, problem, remedy):
@@ -149,39 +149,13 @@ def test_a_wrong_guid_is_named_with_the_right_one(folder):
         read_schemas(folder, "bids")
 
 
-def test_the_line_that_a_missing_id_asks_for_mends_it(folder):
-    publish_third(folder)
-    with pytest.raises(DeclarationError) as caught:
-        read_schemas(folder, "bids")
-    asked = caught.value.remedy.partition("`")[2].partition("`")[0]
-
-    with (folder / "ids.lock").open("a") as lock:
-        lock.write(f"\n  {asked}\n")
-
-    assert read_schemas(folder, "bids").reader.id == 6
-
-
 def test_a_stream_without_schemas_is_told_where_they_go(folder):
     with pytest.raises(DeclarationError, match=r"auctions/subject.yaml"):
         read_schemas(folder, "auctions")
 
 
-def test_the_ready_line_makes_a_first_version_readable(folder):
-    (folder / "orders" / "value").mkdir(parents=True)
-    (folder / "orders" / "value" / "1.avsc").write_text(THIRD)
-    (folder / "orders" / "subject.yaml").write_text("owner: team:a\nversions:\n  1: {state: published}\n")
-
-    ready = ready_line(folder, "orders/value/1.avsc", THIRD)
-    with (folder / "ids.lock").open("a") as lock:
-        lock.write(f"\n  - {ready}\n")
-
-    assert read_schemas(folder, "orders").reader.id == 6
-    assert "id: 70," in ready_line(folder, "orders/value/1.avsc", THIRD, 70)
-
-
-def test_without_a_lock_no_schema_is_known_and_the_first_id_is_1(tmp_path):
+def test_without_a_lock_no_schema_is_known(tmp_path):
     assert known_schemas(tmp_path) == {}
-    assert "id: 1," in ready_line(tmp_path, "orders/value/1.avsc", FIRST)
 
 
 def test_every_schema_with_an_id_is_known_by_it():

@@ -1,0 +1,80 @@
+"""`ap schema sync`: git and the registry know the same versions, under the same ids."""
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from analytics_platform.cli.output import as_json, say_json
+from analytics_platform.pipeline.admission import judge_of
+from analytics_platform.postgres import connect, migrate
+from analytics_platform.products import catalog
+from analytics_platform.registry.gate import gate
+from analytics_platform.registry.sync import Synced, sync, unsynced
+from analytics_platform.settings import Settings, read_settings
+
+NAMED_ID = re.compile(r"(?P<subject>.+)/(?P<version>\d{1,9})=(?P<id>\d{1,10})")
+
+
+class NamedId(click.ParamType):
+    """SUBJECT/VERSION=ID."""
+
+    name = "subject/version=id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The subject, the version and the id."""
+        found = NAMED_ID.fullmatch(str(value))
+        if found is None:
+            self.fail("write it as reviews-value/1=70", param, ctx)
+        return (found["subject"], int(found["version"])), int(found["id"])
+
+
+@click.command("sync", epilog="Example: ap schema sync && git commit schemas")
+@click.option(
+    "--check", is_flag=True, help="Change nothing; exit code 1 if there is something to do, or edited by hand."
+)
+@click.option("--against", default=None, help="With --check: a commit whose ids must still be there, as origin/main.")
+@click.option("--id", "ids", type=NamedId(), multiple=True, help="An id that data is written in already.")
+@as_json
+def sync_command(check: bool, against: str | None, ids: Sequence[Any], as_json: bool) -> None:
+    """Give published schemas their ids, write schemas/ids.lock, and write down what only the registry knows.
+
+    Ids are given once, by the registry's Postgres. Nothing is committed: review what changed, then commit it.
+    """
+    settings = read_settings()
+    if check:
+        _check(settings, against, as_json)
+        return
+    with connect(settings.ledger_dsn, application="ap schema") as connection:
+        migrate(connection)
+        found = sync(connection, settings.schema_dir, judge_of(catalog()), dict(ids))
+    if as_json:
+        say_json({"allotted": [_about(entry) for entry in found.allotted], "written": sorted(found.restored)})
+        return
+    for line in _lines(found) or ["git and the registry know the same"]:
+        click.echo(line)
+
+
+def _check(settings: Settings, against: str | None, as_json: bool) -> None:
+    problems = gate(settings.schema_dir, against)
+    if not problems:
+        with connect(settings.ledger_dsn, application="ap schema") as connection:
+            problems = unsynced(connection, settings.schema_dir)
+    if as_json:
+        say_json({"problems": problems})
+    else:
+        for line in problems or ["git and the registry know the same"]:
+            click.echo(line)
+    if problems:
+        sys.exit(1)
+
+
+def _about(entry: Any) -> dict[str, Any]:
+    return {"subject": entry.subject, "version": entry.version, "id": entry.id, "path": entry.path}
+
+
+def _lines(found: Synced) -> list[str]:
+    given = [f"{entry.path} is {entry.subject} version {entry.version}, id {entry.id}" for entry in found.allotted]
+    return given + [f"schemas/{path} is written from what the registry knows" for path in sorted(found.restored)]

@@ -1,0 +1,76 @@
+"""Whether a declared stream's tables and models could follow a schema, before it is published. Writes nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+from analytics_platform.errors import DeclarationError, IncompatibleError
+from analytics_platform.facts import Schema, StreamSchemas
+from analytics_platform.ingest.decode import check_encoding
+from analytics_platform.pipeline.parts import pipeline_shapes
+from analytics_platform.pipeline.schema_change import effects
+from analytics_platform.product import Catalog, Pipeline
+from analytics_platform.registry.decide import require_allowed
+from analytics_platform.registry.snapshot import Snapshot
+from analytics_platform.registry.store import schemas_in
+from analytics_platform.registry.texts import Proposed
+
+LAKE = "LAKE"  # not a level that anybody can turn off: a stream that cannot follow stands still
+PROPOSED_ID = 0
+Judge = Callable[[Snapshot, str, Proposed], None]
+
+
+def judge_of(declared: Catalog) -> Judge:
+    """What decides on a publish: mode and level first, then what the lake can follow."""
+
+    def judge(snapshot: Snapshot, subject: str, proposed: Proposed) -> None:
+        require_allowed(snapshot, subject, proposed)
+        if found := objections(declared, snapshot, subject, proposed):
+            raise IncompatibleError(subject, LAKE, found)
+
+    return judge
+
+
+def objections(declared: Catalog, snapshot: Snapshot, subject: str, proposed: Proposed) -> list[str]:
+    """Why the stream that reads this subject would stand still; empty if none does, or it could follow."""
+    stream = declared.streams.get(subject.removesuffix("-value"))
+    if stream is None or not subject.endswith("-value") or snapshot.holding(subject, proposed.sha256):
+        return []
+    before, after = schemas_in(snapshot, stream.name), _with(snapshot, stream.name, proposed)
+    try:
+        check_encoding(stream, after)
+        pipeline = declared.pipelines[stream.pipeline]
+        if before and (found := effects(pipeline, stream.name, before.reader, after.reader)):
+            return [f"version {before.reader.version}: {each}" for each in found]
+        _require_models(pipeline, snapshot, after)
+    except DeclarationError as error:
+        return [f"{error} (hurts the lake, or a model)"]
+    return []
+
+
+def _with(snapshot: Snapshot, stream: str, proposed: Proposed) -> StreamSchemas:
+    """The stream's schemas if the proposed one were its reader."""
+    known = schemas_in(snapshot, stream)
+    version = 1 + max((v.version for v in snapshot.versions(f"{stream}-value", deleted=True)), default=0)
+    reader = Schema(
+        id=PROPOSED_ID,
+        guid=UUID(int=0),
+        subject=f"{stream}-value",
+        version=version,
+        format=proposed.format,
+        text=proposed.whole(snapshot.text_of),
+    )
+    writers = {**(known.writers if known else {}), PROPOSED_ID: reader}
+    return (
+        replace(known, reader=reader, writers=writers)
+        if known
+        else StreamSchemas(stream=stream, reader=reader, writers=writers)
+    )
+
+
+def _require_models(pipeline: Pipeline, snapshot: Snapshot, after: StreamSchemas) -> None:
+    """Raise DeclarationError for a model that cannot be computed any more; not asked while a stream has no schema."""
+    schemas = {name: schemas_in(snapshot, name) for name in pipeline.stream_names} | {after.stream: after}
+    known = {name: found for name, found in schemas.items() if found is not None}
+    if len(known) == len(schemas):
+        pipeline_shapes(pipeline, known)

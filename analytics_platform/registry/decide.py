@@ -1,0 +1,38 @@
+"""Whether a schema may become a subject's next version, by its mode and its compatibility level. Pure."""
+
+from collections.abc import Sequence
+
+from analytics_platform.errors import ForbiddenError, IncompatibleError
+from analytics_platform.product import Compatibility
+from analytics_platform.registry.compatibility import Break, breaks
+from analytics_platform.registry.snapshot import Mode, Snapshot, Version
+from analytics_platform.registry.texts import Proposed, schema_text
+
+
+def require_allowed(snapshot: Snapshot, subject: str, proposed: Proposed) -> None:
+    """Raise ForbiddenError where the subject is read-only, IncompatibleError where the schema breaks somebody."""
+    require_writable(snapshot, subject)
+    if snapshot.holding(subject, proposed.sha256):
+        return
+    level, earlier = snapshot.compatibility(subject), snapshot.versions(subject)
+    if found := breaks_with(snapshot, proposed, earlier, level):
+        raise IncompatibleError(subject, level, in_words(found, earlier))
+
+
+def require_writable(snapshot: Snapshot, subject: str) -> None:
+    """Raise ForbiddenError where nothing of the subject may change."""
+    if snapshot.mode(subject) is not Mode.READWRITE:
+        raise ForbiddenError(subject or "the registry", "is in read-only mode", "set its mode to READWRITE")
+
+
+def breaks_with(
+    snapshot: Snapshot, proposed: Proposed, earlier: Sequence[Version], level: Compatibility
+) -> list[Break]:
+    """Why the schema must not follow those versions at that level."""
+    old = [schema_text(version.text, snapshot.text_of) for version in earlier]
+    return breaks(proposed.schema, old, level)
+
+
+def in_words(found: Sequence[Break], earlier: Sequence[Version]) -> list[str]:
+    """Each break with the version that it is about."""
+    return [f"version {earlier[each.against].version}: {each}" for each in found]

@@ -1,0 +1,42 @@
+"""The service as a process: uvicorn around the application, on this machine only."""
+
+import logging
+from collections.abc import Callable
+
+import uvicorn
+
+from analytics_platform.products import catalog
+from analytics_platform.registry.publish import Step
+from analytics_platform.service.app import application
+from analytics_platform.service.registry import ServedRegistry
+from analytics_platform.settings import Settings
+
+HOST = "127.0.0.1"
+KEEP_ALIVE_SECONDS = 75
+log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings, port: int, reached: Callable[[Step], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    watched = {"reached": reached} if reached else {}
+    registry = ServedRegistry(
+        settings.ledger_dsn,
+        settings.schema_dir,
+        settings.patch_dir,
+        commits=settings.schema_writes == "commit",
+        declared=catalog(),
+        **watched,
+    )
+    registry.start()
+    try:
+        uvicorn.run(
+            application(registry),
+            host=HOST,
+            port=port,
+            access_log=False,
+            log_config=None,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            server_header=False,
+        )
+    finally:
+        registry.stop()
