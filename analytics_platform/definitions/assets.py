@@ -61,13 +61,16 @@ def topic_assets(pipeline: Pipeline) -> dg.AssetsDefinition:
 
 
 def jobs(
-    pipelines: Sequence[Pipeline], partitions: Mapping[str, dg.PartitionsDefinition]
+    pipelines: Sequence[Pipeline],
+    partitions: Mapping[str, dg.PartitionsDefinition],
+    tables: Mapping[str, dg.AssetsDefinition],
 ) -> list[UnresolvedAssetJobDefinition]:
-    """One job per pipeline: everything it consists of, in one process."""
+    """One job per pipeline: all of it in one process; checks of published tables have jobs of their own."""
     return [
         dg.define_asset_job(
             pipeline.name,
-            selection=dg.AssetSelection.assets(*_keys(pipeline)),
+            selection=dg.AssetSelection.assets(*_keys(pipeline)).without_checks()
+            | dg.AssetSelection.checks(*tables[pipeline.name].check_keys),
             executor_def=dg.in_process_executor,
             partitions_def=partitions[pipeline.name],
             description=f"A lease on {pipeline.name}: executes what is planned, and goes on while data comes.",

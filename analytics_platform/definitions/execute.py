@@ -68,7 +68,7 @@ def _lease(told: Told, hour: datetime) -> set[datetime]:
 
     done = run_lease(parts, context.run_id, hour, report_first)
     clock.pause()
-    cpu = {"work": round(clock.seconds, 3), "process": round(time.process_time(), 3)}
+    cpu = {"work": round(clock.seconds, 3), "whole": round(time.process_time(), 3)}
     log.info(LEASE_CPU, extra={"run": context.run_id, "pipeline": parts.pipeline.name, **cpu})
     context.log.info(f"{len(done.manifests)} batches in {done.cycles} cycles, {done.seconds:.1f} s, epoch {done.epoch}")
     batches = [(manifest.batch.stream, manifest.batch.number) for manifest in done.manifests]

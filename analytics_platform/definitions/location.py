@@ -37,12 +37,12 @@ def build(
     pipelines = list(declared.pipelines.values())
     hours = {pipeline.name: hourly(max(pipeline.since, since)) for pipeline in pipelines}
     topics = [topic_assets(pipeline) for pipeline in pipelines]
-    tables = [pipeline_assets(pipeline, hours[pipeline.name], schemas or {}) for pipeline in pipelines]
-    leases = jobs(pipelines, hours)
+    tables = {p.name: pipeline_assets(p, hours[p.name], schemas or {}) for p in pipelines}
+    leases = jobs(pipelines, hours, tables)
     verified = [(pipeline, found) for pipeline in pipelines if (found := table_checks(pipeline))]
     contracts, every_while = table_check_jobs(verified)
     return dg.Definitions(
-        assets=[*topics, *tables],
+        assets=[*topics, *tables.values()],
         asset_checks=[found for _, found in verified],
         jobs=[*leases, *contracts, maintenance],
         schedules=[nightly, *every_while],

@@ -129,7 +129,7 @@ def private_megabytes(state_dir: Path) -> dict[str, float]:
 
 def worker_cpu(log: Path, since: datetime) -> tuple[float, float]:
     """CPU seconds of the leases that ended since then: in the pipeline's work, and in the whole process."""
-    pairs = [(entry["work"], entry["process"]) for entry in _entries(log) if _at(entry) > since]
+    pairs = [(entry["work"], entry["whole"]) for entry in _entries(log) if _at(entry) > since]
     return sum(work for work, _ in pairs), sum(process for _, process in pairs)
 
 

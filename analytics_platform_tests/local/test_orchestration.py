@@ -44,7 +44,7 @@ def test_leases_of_the_last_hour_are_read_from_the_workers_log(tmp_path):
     log = tmp_path / "worker.log"
     assert worker_cpu(log, NOW) == (0.0, 0.0)
     entries = [(NOW - timedelta(hours=2), LEASE_CPU), (NOW, "cycle.published"), (NOW, LEASE_CPU), (NOW, LEASE_CPU)]
-    lines = [{"time": at.isoformat(), "event": event, "work": 1.5, "process": 2.0} for at, event in entries]
+    lines = [{"time": at.isoformat(), "event": event, "work": 1.5, "whole": 2.0} for at, event in entries]
     log.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert worker_cpu(log, NOW - timedelta(hours=1)) == (3.0, 4.0)
 
