@@ -13,12 +13,13 @@ from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import SchemaFormat
 from analytics_platform.product import Compatibility
 from analytics_platform.registry.compatibility import Reference, SchemaText
-from analytics_platform.registry.lock import parse_states
+from analytics_platform.registry.lock import VersionState, parse_states
 from analytics_platform.registry.subject import Decision, SubjectVersions, VersionText
 
 FORMATS = {".avsc": SchemaFormat.AVRO, ".json": SchemaFormat.JSON}
 SUBJECT_FILE = "subject.yaml"
 VALUE = "value"
+JUDGED = (VersionState.DRAFT, VersionState.PUBLISHED, VersionState.DEPRECATED)  # what is gone binds nobody
 REFERENCE_FORM = "give each reference its name, subject and version"
 
 
@@ -33,7 +34,7 @@ def read_versions(schema_dir: Path, stream: str) -> SubjectVersions:
     text = _read(schema_dir / where, where)
     states, content = parse_states(text, where), yaml.safe_load(text)
     found = []
-    for number in sorted(states):
+    for number in sorted(number for number, state in states.items() if state in JUDGED):
         path = _file(schema_dir, stream, number)
         schema = _schema(schema_dir, path, content["versions"][number], where)
         found.append(VersionText(number=number, state=states[number], path=path, schema=schema))
