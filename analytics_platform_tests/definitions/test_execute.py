@@ -3,6 +3,7 @@
 Waiting is where leases work: here it is the `pause` of a run that does what a lease would, or what a person does.
 """
 
+import logging
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from dagster import DagsterExecutionInterruptedError
 from psycopg.types.json import Jsonb
 
 from analytics_platform.definitions.assets import pipeline_assets
+from analytics_platform.definitions.execute import LEASE_CPU
 from analytics_platform.definitions.hours import partition_of
 from analytics_platform.definitions.intent import BATCHES_TAG, LEASE_TAG, ORDER_TAG, WHAT_TAG, WHY_TAG
 from analytics_platform.definitions.resources import PlatformResource
@@ -123,6 +125,13 @@ def test_a_lease_says_which_batches_it_worked_on(instance, parts):
     done = lease(instance, parts)
     assert done.success and tags_of(instance, done)[BATCHES_TAG] == "orders/1"
     assert materialised(done)["orders/silver", HOUR]["dagster/partition_row_count"] == 1
+
+
+def test_a_lease_logs_what_it_cost(instance, parts, caplog):
+    with caplog.at_level(logging.INFO, "analytics_platform"):
+        lease(instance, parts)
+    (told,) = [record for record in caplog.records if record.message == LEASE_CPU]
+    assert 0 < vars(told)["work"] <= vars(told)["whole"]
 
 
 def test_a_model_tells_where_its_columns_come_from(instance, parts):

@@ -1,5 +1,6 @@
 """Terminate in every phase, kill -9 of parent and child, new code mid-run, twenty leases at once: nothing is lost."""
 
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,7 +25,8 @@ SECONDS = 120.0
 NOTICED_SECONDS = 5.0
 AT_ONCE = 20
 LOCK = "select pg_advisory_lock(hashtextextended('pipeline/auction_house', 0))"
-NEWEST_RUN = "select run_id, status from runs where id > %s order by id limit 1"
+# before it is handed over a run cannot be terminated, and the UI says so
+NEWEST_RUN = "select run_id from runs where id > %s and status <> 'NOT_STARTED' order by id limit 1"
 NEW_WORDS = ("batches in", "batches, said by new code, in")
 ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 
@@ -57,13 +59,15 @@ class Scene:
         return status, time.monotonic() - began
 
     def is_gone(self, run_id: str) -> bool:
-        """Whether no connection of the run's worker is left."""
-        with self.instance.ledger() as ledger:
-            query = "select count(*) from pg_stat_activity where application_name = %s"
-            return bool(wait(lambda: ledger.execute(query, [f"run {run_id}"]).fetchone() == (0,), f"{run_id} lets go"))
+        """Whether the process that had the run is gone; one that never had a process is."""
+        messages = webserver.status(self.port, run_id)[1]
+        pids = {
+            int(pid) for message in messages for pid in re.findall(r"Started process for run \(pid: (\d+)\)", message)
+        }
+        return bool(wait(lambda: not pids & self.instance.processes().keys(), f"{run_id} lets go"))
 
     def next_run(self) -> str:
-        """The next run that is created, as soon as there is one."""
+        """The next run, as soon as it is handed over."""
         with self.instance.dagster() as dagster:
             row = dagster.execute("select coalesce(max(id), 0) from runs").fetchone()
             last = row[0] if row else 0
