@@ -25,8 +25,7 @@ SECONDS = 120.0
 NOTICED_SECONDS = 5.0
 AT_ONCE = 20
 LOCK = "select pg_advisory_lock(hashtextextended('pipeline/auction_house', 0))"
-# before it is handed over a run cannot be terminated, and the UI says so
-NEWEST_RUN = "select run_id from runs where id > %s and status <> 'NOT_STARTED' order by id limit 1"
+NEWEST_RUN = "select run_id from runs where id > %s order by id limit 1"
 NEW_WORDS = ("batches in", "batches, said by new code, in")
 ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 
@@ -45,12 +44,20 @@ class Scene:
 
     def terminate(self, phase: str, run_id: str) -> None:
         """Terminate, and claim what must be seen then."""
-        said = webserver.terminate(self.port, run_id)
+        said = self._press(run_id)
         status, seconds = self.ends(run_id)
         self.report.figure(f"terminated {phase}", {"ui": said, "status": status, "seconds": round(seconds, 2)})
         self.report.claim(
             f"terminated {phase}: CANCELED, and no process has it", status == "CANCELED" and self.is_gone(run_id)
         )
+
+    def _press(self, run_id: str) -> str:
+        """Terminate, as soon as Dagster lets: it refuses for a run that is starting."""
+        while (said := webserver.terminate(self.port, run_id)) != "TerminateRunSuccess":
+            if webserver.status(self.port, run_id)[0] not in ("NOT_STARTED", "STARTING"):
+                break
+            pause(0.01)
+        return said
 
     def ends(self, run_id: str) -> tuple[str, float]:
         """The status in which a run ends, and after how long."""
@@ -67,7 +74,7 @@ class Scene:
         return bool(wait(lambda: not pids & self.instance.processes().keys(), f"{run_id} lets go"))
 
     def next_run(self) -> str:
-        """The next run, as soon as it is handed over."""
+        """The next run, as soon as there is one."""
         with self.instance.dagster() as dagster:
             row = dagster.execute("select coalesce(max(id), 0) from runs").fetchone()
             last = row[0] if row else 0
