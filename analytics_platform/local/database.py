@@ -26,7 +26,7 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}  # PGD
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "100",
+    "max_connections": "200",  # each warm worker holds three or four, and twenty leases may come at once
     "shared_buffers": "128MB",
     "max_wal_size": "512MB",
     "min_wal_size": "80MB",
