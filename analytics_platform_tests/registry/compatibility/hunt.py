@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from fastavro.schema import SchemaParseException
+from fastavro.schema import SchemaParseException, UnknownType
 
 from analytics_platform.errors import InvalidSchemaError
 from analytics_platform.product import Compatibility
-from analytics_platform.registry.compatibility import Break, BreakKind, SchemaText, breaks
+from analytics_platform.registry.compatibility import Break, BreakKind, SchemaText, breaks, normalize
 from analytics_platform_tests.registry.compatibility import decoded_avro, decoded_json, generated_avro, generated_json
 from analytics_platform_tests.registry.compatibility.schemas import avro, json_
 
@@ -75,7 +75,7 @@ def hunt(format_: str, seed: int, pairs: int) -> Tally:
         try:
             found = _judged(write(writer), write(reader), by_new_reader=chance.random() < 0.5)
             broken = list(failures(chance, TRIES[format_]))
-        except (InvalidSchemaError, SchemaParseException):
+        except (InvalidSchemaError, SchemaParseException, UnknownType):
             tally.not_schemas += 1
         else:
             tally.note(found, broken, (writer, reader))
@@ -83,7 +83,8 @@ def hunt(format_: str, seed: int, pairs: int) -> Tally:
 
 
 def _judged(writer: SchemaText, reader: SchemaText, *, by_new_reader: bool) -> list[Break]:
-    """The verdict on reading the writer's data, whichever of the two is the new version."""
+    """The verdict on reading the writer's data, whichever of the two is new; InvalidSchemaError if one is no schema."""
+    normalize(writer), normalize(reader)
     if by_new_reader:
         return breaks(reader, [writer], Compatibility.BACKWARD)
     return breaks(writer, [reader], Compatibility.FORWARD)
