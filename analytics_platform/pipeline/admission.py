@@ -10,7 +10,7 @@ from analytics_platform.ingest.decode import check_encoding
 from analytics_platform.pipeline.parts import pipeline_shapes
 from analytics_platform.pipeline.schema_change import effects
 from analytics_platform.product import Catalog, Pipeline
-from analytics_platform.registry.decide import require_allowed
+from analytics_platform.registry.decide import held, require_allowed
 from analytics_platform.registry.snapshot import Snapshot
 from analytics_platform.registry.store import schemas_in
 from analytics_platform.registry.texts import Proposed
@@ -34,7 +34,7 @@ def judge_of(declared: Catalog) -> Judge:
 def objections(declared: Catalog, snapshot: Snapshot, subject: str, proposed: Proposed) -> list[str]:
     """Why the stream that reads this subject would stand still; empty if none does, or it could follow."""
     stream = declared.streams.get(subject.removesuffix("-value"))
-    if stream is None or not subject.endswith("-value") or snapshot.holding(subject, proposed.sha256):
+    if stream is None or not subject.endswith("-value") or held(snapshot, subject, proposed):
         return []
     before, after = schemas_in(snapshot, stream.name), _with(snapshot, stream.name, proposed)
     try:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from analytics_platform.errors import ForbiddenError, IncompatibleError
 from analytics_platform.product import Compatibility
-from analytics_platform.registry.compatibility import Break, breaks
+from analytics_platform.registry.compatibility import Break, breaks, fingerprint
 from analytics_platform.registry.snapshot import Mode, Snapshot, Version
 from analytics_platform.registry.texts import Proposed, schema_text
 
@@ -12,11 +12,22 @@ from analytics_platform.registry.texts import Proposed, schema_text
 def require_allowed(snapshot: Snapshot, subject: str, proposed: Proposed) -> None:
     """Raise ForbiddenError where the subject is read-only, IncompatibleError where the schema breaks somebody."""
     require_writable(snapshot, subject)
-    if snapshot.holding(subject, proposed.sha256):
+    if held(snapshot, subject, proposed):
         return
     level, earlier = snapshot.compatibility(subject), snapshot.versions(subject)
     if found := breaks_with(snapshot, proposed, earlier, level):
         raise IncompatibleError(subject, level, in_words(found, earlier))
+
+
+def held(snapshot: Snapshot, subject: str, proposed: Proposed, *, deleted: bool = False) -> Version | None:
+    """The latest version of the subject that is this schema; where normal forms count, has the same one."""
+    found = snapshot.holding(subject, proposed.sha256, deleted=deleted)
+    if found or not proposed.normal:
+        return found
+    wanted = fingerprint(proposed.schema)
+    versions = snapshot.versions(subject, deleted=deleted)
+    same = [v for v in versions if fingerprint(schema_text(v.text, snapshot.text_of)) == wanted]
+    return same[-1] if same else None
 
 
 def require_writable(snapshot: Snapshot, subject: str) -> None:

@@ -15,6 +15,7 @@ import psycopg
 
 from analytics_platform.errors import PatchedError
 from analytics_platform.registry import store
+from analytics_platform.registry.decide import held
 from analytics_platform.registry.git import Edit, Repository, apply
 from analytics_platform.registry.lock import LOCK, LockEntry, VersionState, parse_lock, with_entries
 from analytics_platform.registry.snapshot import EVERYWHERE, Setting, Snapshot, Text, Version
@@ -65,7 +66,7 @@ class Registrar:
             snapshot = store.read_snapshot(self.connection)
             proposed = propose(draft, snapshot.text_of)
             judge(snapshot, draft.subject, proposed)
-            if found := snapshot.holding(draft.subject, proposed.sha256):
+            if found := held(snapshot, draft.subject, proposed):
                 return found
             number, text = self._allotted(draft.subject, proposed)
             self.reached(Step.ALLOTTED)

@@ -38,6 +38,7 @@ class Proposed:
     references: tuple[Reference, ...]
     sha256: str
     guid: UUID
+    normal: bool = False  # whether versions of the same normal form are the same
 
     @property
     def format(self) -> SchemaFormat:
@@ -62,6 +63,7 @@ def propose(draft: Draft, find: Find, where: str = "the schema") -> Proposed:
         references=draft.references,
         sha256=digest_of(identity),
         guid=guid_of(identity),
+        normal=draft.normal,
     )
 
 

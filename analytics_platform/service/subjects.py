@@ -5,7 +5,7 @@ from typing import Any
 
 from analytics_platform.errors import PlatformError
 from analytics_platform.pipeline.admission import judge_of
-from analytics_platform.registry.decide import require_writable
+from analytics_platform.registry.decide import held, require_writable
 from analytics_platform.registry.lock import VersionState
 from analytics_platform.registry.publish import Registrar
 from analytics_platform.registry.snapshot import Snapshot, Version
@@ -63,7 +63,7 @@ def look_up(call: Call) -> Any:
     subject, snapshot, deleted = call.subject, call.snapshot, flag_in(call.query, "deleted")
     draft = draft_in(subject, call.content, normal=flag_in(call.query, "normalize"))
     answers.versions_of(snapshot, subject, deleted=deleted)
-    found = snapshot.holding(subject, propose(draft, snapshot.text_of).sha256, deleted=deleted)
+    found = held(snapshot, subject, propose(draft, snapshot.text_of), deleted=deleted)
     if found is None:
         raise schema_not_found()
     return answers.about_version(found, snapshot, call.query.get("format", ""))
@@ -147,7 +147,7 @@ def _published_already(snapshot: Snapshot, subject: str, call: Call) -> Version 
     draft = draft_in(subject, call.content, normal=flag_in(call.query, "normalize"))
     try:
         require_writable(snapshot, subject)
-        return snapshot.holding(subject, propose(draft, snapshot.text_of).sha256)
+        return held(snapshot, subject, propose(draft, snapshot.text_of))
     except PlatformError:
         return None  # what is wrong with it is said by who decides
 

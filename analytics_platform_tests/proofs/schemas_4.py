@@ -17,7 +17,7 @@ from analytics_platform_tests.proofs.report import Report
 KILLS = 50
 STEPS = ("locked", "allotted", "committed", "visible")
 AT_SOME_TIME = "some time"  # by the clock, so that git may be in the middle of its work
-LATEST_SECONDS = 0.08
+LATEST_SECONDS = 0.5
 SUBJECTS = ("bids-value", "auctions-value", "odd/na me", "bids-key")
 Listed = Mapping[tuple[str, int], tuple[int, str, str]]  # subject and version: id, GUID, schema
 

@@ -127,6 +127,13 @@ def test_a_schema_is_kept_while_another_refers_to_it(served):
     assert looked_up.body["version"] == 1
 
 
+def test_a_version_of_the_same_normal_form_is_the_same_where_that_is_asked_for(served):
+    spaced = {**A, "namespace": "shop"}
+    assert served.register("n", spaced).body["version"] == 1
+    again = served.ask("POST", "/subjects/n/versions?normalize=true", {"schema": json.dumps(spaced)})
+    assert (again.body["id"], again.body["version"]) == (1, 1)
+
+
 def test_normal_forms_are_equal_where_texts_are_not(served):
     wordy = {"type": "record", "name": "R", "fields": [{"name": "a", "type": {"type": "long"}}]}
     served.register("s", A)
