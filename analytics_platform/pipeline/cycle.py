@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from analytics_platform.facts import Batch, Failpoint, Manifest, ModelReport
 from analytics_platform.ledger.postgres import publication
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.pipeline.judge import Decided, judge, write
-from analytics_platform.pipeline.land import land
+from analytics_platform.pipeline.land import land, settled
 from analytics_platform.pipeline.manifests import Circumstances, write_manifest
 from analytics_platform.pipeline.models import Recomputed, recompute_models
 from analytics_platform.pipeline.parts import Parts
@@ -32,10 +33,13 @@ class CycleReport:
 def run_cycle(batches: Sequence[Batch], lease: Lease, parts: Parts) -> CycleReport:
     """Land, judge, write, recompute and publish; every step may be repeated after a kill."""
     clock = StageClock()
-    landed = [(batch, land(batch, parts, lease.epoch)) for batch in batches]
-    clock.ended("land")
-    judged = [judge(batch, rows, parts) for batch, rows in landed]
-    clock.ended("judge")
+    with ThreadPoolExecutor(1, thread_name_prefix="bronze") as writer:  # judging keeps one core busy, Parquet another
+        landed = [(batch, land(batch, parts, lease.epoch, writer)) for batch in batches]
+        clock.ended("land")
+        judged = [judge(batch, rows, parts) for batch, rows in landed]
+        for batch, rows in landed:
+            settled(batch, rows, parts)
+        clock.ended("judge")
     written = [(decided, write(decided, parts, lease.epoch)) for decided in judged]
     clock.ended("write")
     newest = {decided.batch.id.stream: decided.judged.decision.newest_event_at for decided in judged}

@@ -182,7 +182,7 @@ def write(decided: Decided, parts: Parts, epoch: int) -> dict[str, int]:
         files_of_batch(silver.files(), number), [judged.silver], decided_on=decided.decided_on, epoch=epoch
     )
     return {
-        str(Layer.BRONZE): decided.landed.fingerprint,
+        str(Layer.BRONZE): decided.landed.commit.result(),
         str(Layer.SILVER): published,
         str(Layer.EXCEPTIONS): held_back,
     }

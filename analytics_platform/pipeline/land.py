@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,37 +17,56 @@ from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.fingerprint import NOTHING, column_hashes, fingerprint
 from analytics_platform.lake.prune import files_of_batch
 from analytics_platform.lake.shapes import Layer, hashed
+from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import planning
 from analytics_platform.pipeline.parts import Parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed:
-    """A batch's bronze rows, ordered by partition and offset, their content hash, and that of each row's value."""
+    """A batch's bronze rows, ordered by partition and offset, and the hash of each row's value.
+
+    `commit` has their content hash as soon as bronze holds them.
+    """
 
     rows: pa.Table
-    fingerprint: int
     payloads: np.ndarray
+    commit: Future[int]
 
 
-def land(batch: Batch, parts: Parts, epoch: int) -> Landed:
-    """Read the batch from Kafka and commit it to bronze, or read it back where that has been done."""
+def land(batch: Batch, parts: Parts, epoch: int, writer: Executor) -> Landed:
+    """Read the batch from Kafka and have it committed to bronze, or read it back where that has been done.
+
+    `writer` makes one commit after another; meanwhile the rows can be judged. Write nothing that rests on them before
+    they are `settled`.
+    """
     bronze = parts.tables.of(batch.id.stream, Layer.BRONZE)
     if batch.state is not BatchState.PLANNED:
         return landed(batch, parts)
     if files_of_batch(bronze.files(), batch.id.number):  # the commit was made, its note was not: Kafka is read once
-        found = landed(batch, parts)
-        planning.mark_landed(parts.ledger, batch, found.rows.num_rows)
-        return found
+        return landed(batch, parts)
     chunks = _fetch(batch, parts)
     parts.reached(Failpoint.AFTER_FETCH)
     files = [with_batch(rows, batch.id.number) for rows in _joined(chunks)]
     payloads = [column_hashes(rows["value"]) for rows in files]
+    return Landed(
+        rows=pa.concat_tables([with_batch(RECORDS_SCHEMA.empty_table(), batch.id.number), *files]),
+        payloads=np.concatenate([NOTHING, *payloads]),
+        commit=writer.submit(_commit, bronze, files, payloads, epoch),
+    )
+
+
+def settled(batch: Batch, landed: Landed, parts: Parts) -> int:
+    """The content hash of the batch in bronze, once it is there and the ledger knows."""
+    content = landed.commit.result()
+    if batch.state is BatchState.PLANNED:
+        planning.mark_landed(parts.ledger, batch, landed.rows.num_rows)
+    return content
+
+
+def _commit(bronze: Table, files: list[pa.Table], payloads: list[np.ndarray], epoch: int) -> int:
     known = [{"value": hashes} for hashes in payloads]
-    _, content = bronze.replace([], files, decided_on=bronze.version, epoch=epoch, known=known)
-    rows = pa.concat_tables([with_batch(RECORDS_SCHEMA.empty_table(), batch.id.number), *files])
-    planning.mark_landed(parts.ledger, batch, rows.num_rows)
-    return Landed(rows=rows, fingerprint=content, payloads=np.concatenate([NOTHING, *payloads]))
+    return bronze.replace([], files, decided_on=bronze.version, epoch=epoch, known=known)[1]
 
 
 def landed(batch: Batch, parts: Parts) -> Landed:
@@ -58,7 +78,9 @@ def landed(batch: Batch, parts: Parts) -> Landed:
     if batch.landed_rows not in (None, rows.num_rows):
         raise BronzeLostError(str(batch.id), batch.landed_rows or 0, rows.num_rows)
     payloads = column_hashes(rows["value"])
-    return Landed(rows=rows, fingerprint=fingerprint(hashed(rows), {"value": payloads}), payloads=payloads)
+    there: Future[int] = Future()
+    there.set_result(fingerprint(hashed(rows), {"value": payloads}))
+    return Landed(rows=rows, payloads=payloads, commit=there)
 
 
 def with_batch(rows: pa.Table, number: int) -> pa.Table:

@@ -1,16 +1,19 @@
 """Landing: chunks become files of one commit, in order; what the log does not account for is not landed."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event
 
 import pyarrow as pa
 import pytest
 
 from analytics_platform.errors import UnaccountedError
+from analytics_platform.facts import BatchState
 from analytics_platform.ingest.plan import plan_batch
 from analytics_platform.ingest.records import RECORDS_SCHEMA
 from analytics_platform.ledger.postgres import planning
-from analytics_platform.pipeline.land import land
+from analytics_platform.pipeline.land import land, settled
 from analytics_platform_tests.fakes import FakeReader, FakeRecord
 from analytics_platform_tests.pipeline.orders import kafka_with, lease, opened, order
 
@@ -50,12 +53,33 @@ def test_rows_that_a_reader_loses_are_no_gaps(ledger_dsn, tmp_path):
         assert parts.tables.by_name["orders/bronze"].rows() == 2
 
 
+def landed_rows(batch, parts):
+    with ThreadPoolExecutor(1) as writer:
+        landed = land(batch, parts, 1, writer)
+        settled(batch, landed, parts)
+    return landed.rows
+
+
+def test_a_batch_counts_as_landed_once_bronze_holds_it_and_not_before(ledger_dsn, tmp_path):
+    with opened(ledger_dsn, tmp_path, kafka_with([[order(1)], []])) as parts, ThreadPoolExecutor(1) as writer:
+        held, batch = Event(), planned(parts)
+        writer.submit(held.wait)
+        landed = land(batch, parts, 1, writer)
+        assert landed.rows.num_rows == 1
+        assert parts.tables.by_name["orders/bronze"].rows() == 0
+        assert planning.open_batches(parts.ledger, ["orders"])[0].state is BatchState.PLANNED
+        held.set()
+        assert settled(batch, landed, parts) == landed.commit.result()
+        assert parts.tables.by_name["orders/bronze"].rows() == 1
+        assert planning.open_batches(parts.ledger, ["orders"])[0].state is BatchState.LANDED
+
+
 def test_large_batches_become_several_files_of_one_commit(ledger_dsn, tmp_path):
     with opened(ledger_dsn, tmp_path, kafka_with([[LARGE] * 3 * ROWS, [order(1)]])) as parts:
         parts = replace(parts, reader=FakeReader(parts.reader.kafka, rows_per_chunk=ROWS))
         bronze = parts.tables.by_name["orders/bronze"]
         before = bronze.version
-        rows = land(planned(parts), parts, 1).rows
+        rows = landed_rows(planned(parts), parts)
         assert (bronze.version, len(bronze.files())) == (before + 1, 3)
         assert rows["partition"].to_pylist() == [0] * 3 * ROWS + [1]
         assert rows["offset"].to_pylist() == [*range(3 * ROWS), 0]
@@ -66,7 +90,7 @@ def test_small_batches_become_one_file_whatever_the_chunks(ledger_dsn, tmp_path)
     with opened(ledger_dsn, tmp_path, kafka_with(logs)) as parts:
         chunked = BackwardReader(parts.reader.kafka, rows_per_chunk=1000)
         batch = planned(parts)
-        rows = land(batch, replace(parts, reader=chunked), 1).rows
+        rows = landed_rows(batch, replace(parts, reader=chunked))
         assert Counter(rows["partition"].to_pylist()) == {0: 5, 1: 4}
         assert rows["offset"].to_pylist() == [0, 1, 2, 3, 4, 0, 1, 2, 3]
         assert len(parts.tables.by_name["orders/bronze"].files()) == 1

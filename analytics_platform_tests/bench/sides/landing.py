@@ -1,9 +1,11 @@
 """Ours, landing only: batches are planned, read, and committed to bronze with their content hash."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from analytics_platform.ingest.plan import plan_batch
 from analytics_platform.ledger.postgres import lease as leases
 from analytics_platform.ledger.postgres import planning
-from analytics_platform.pipeline.land import land
+from analytics_platform.pipeline.land import land, settled
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform_tests.bench.sides.ours import opened, this_hour
 from analytics_platform_tests.bench.sides.stage import perform, task
@@ -18,7 +20,10 @@ def main() -> None:
 def _land(parts: Parts) -> int:
     (stream,) = parts.pipeline.streams
     rows = 0
-    with leases.taken(parts.ledger, parts.pipeline.name, "bench", this_hour()) as lease:
+    with (
+        leases.taken(parts.ledger, parts.pipeline.name, "bench", this_hour()) as lease,
+        ThreadPoolExecutor(1) as writer,
+    ):
         offsets = parts.reader.offsets([stream.topic])[stream.topic]
         while True:
             frontier = planning.frontier(parts.ledger, stream.name, offsets[0].topic_id)
@@ -29,7 +34,9 @@ def _land(parts: Parts) -> int:
                 parts.ledger, parts.pipeline.name, stream.name, ranges, parts.pins(stream), parts.now()
             )
             if batch is not None:
-                rows += land(batch, parts, lease.epoch).rows.num_rows
+                landed = land(batch, parts, lease.epoch, writer)
+                settled(batch, landed, parts)
+                rows += landed.rows.num_rows
 
 
 if __name__ == "__main__":
