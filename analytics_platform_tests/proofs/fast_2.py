@@ -23,6 +23,8 @@ from analytics_platform.ingest.kafka.fetch import KafkaReader, PlainReader
 from analytics_platform.ingest.record_batch import decode_batches
 from analytics_platform.ingest.records import RECORDS_SCHEMA
 from analytics_platform.lake.fingerprint import fingerprint
+from analytics_platform.ledger.postgres import planning
+from analytics_platform.pipeline import has_unplanned
 from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
 from analytics_platform_tests.fakes import FakeRecord
 from analytics_platform_tests.ingest.batches import CODECS, NOW_MS, control, fetched, sealed
@@ -118,8 +120,14 @@ def _odd(chance: random.Random, number: int) -> FakeRecord:
 
 
 def _told(post: Post) -> dict[str, dict[str, object]]:
-    """What a reader's leases make of the topic: hashes of whole tables and counts, whatever they were cut into."""
-    manifests = post.lease()
+    """What a reader's leases make of the topic: hashes of whole tables and counts, whatever they were cut into.
+
+    Fails unless bronze is what a stock client reads.
+    """
+    manifests = list(post.lease())
+    while has_unplanned(post.parts) or planning.open_batches(post.parts.ledger, post.parts.pipeline.stream_names):
+        manifests += post.lease()
+    post.agrees()
     hashes: Counter[str] = Counter()
     outcomes: Counter[str] = Counter()
     for manifest in manifests:
