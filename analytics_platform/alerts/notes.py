@@ -37,6 +37,9 @@ KINDS = {
     "run failed": _Kind(name="RunFailed", severity=Severity.ERROR, lasts=False, says="a run failed"),
     "model failing": _Kind(name="ModelFailing", severity=Severity.ERROR, lasts=True, says="cannot be recomputed"),
     "sensor failing": _Kind(name="SensorFailing", severity=Severity.ERROR, lasts=True, says="its ticks fail"),
+    "batch retracted": _Kind(
+        name="BatchRetracted", severity=Severity.WARN, lasts=False, says="rows that readers had were taken back"
+    ),
     "offsets lost": _Kind(name="OffsetsLost", severity=Severity.ERROR, lasts=False, says="offsets are lost"),
     "log shortened": _Kind(name="LogShortened", severity=Severity.ERROR, lasts=False, says="its log was cut"),
     "transaction hanging": _Kind(name="TransactionHanging", severity=Severity.WARN, lasts=False, says="stands still"),
@@ -62,7 +65,8 @@ def alert_of(note: Note, known: Known) -> Alert | None:
 def labels_of(kind: str, key: str, known: Known) -> dict[str, str]:
     """What identifies the alert about that kind of note and key."""
     told = KINDS.get(kind)
-    subject = next((name for name in (key, f"{key}/silver") if name in known.owners), key)
+    stream = key.partition("/")[0]  # of a batch: bids/7
+    subject = next((name for name in (key, f"{key}/silver", f"{stream}/silver") if name in known.owners), key)
     labels = {
         "alertname": told.name if told else "Note",
         "subject": key,

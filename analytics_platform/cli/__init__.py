@@ -19,6 +19,7 @@ COMMANDS = {
     "lineage": ("analytics_platform.cli.lineage", "Where a column's values come from, up to the topic."),
     "stream": ("analytics_platform.cli.stream", "The declared streams: list, pause, resume."),
     "alert": ("analytics_platform.cli.alert", "Alerts: what stands, delivering by hand, Alertmanager's routes."),
+    "metrics": ("analytics_platform.cli.metrics", "What Prometheus reads: the hour so far, failing checks, alerts."),
     "contract": ("analytics_platform.cli.contract", "Data contracts: list, lint, and what they would not notice."),
     "schema": (
         "analytics_platform.cli.schema",

@@ -56,5 +56,6 @@ def _counts(outcomes: dict[str, int] | None) -> str:
     return " ".join(f"{outcome}={count}" for outcome, count in (outcomes or {}).items() if count)
 
 
-for verb in (batch_trace.trace, batch_orders.rerun, batch_orders.release, batch_orders.discard):
+ORDERS = (batch_orders.rerun, batch_orders.release, batch_orders.discard, batch_orders.retract, batch_orders.rejudge)
+for verb in (batch_trace.trace, *ORDERS):
     command.add_command(verb)

@@ -1,10 +1,11 @@
-"""`ap batch rerun|release|discard`: what a person decides about batches; the lease carries it out."""
+"""`ap batch rerun|release|discard|retract|rejudge`: what a person decides about batches; the lease carries it out."""
 
 import getpass
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import BatchId
 from analytics_platform.ledger.postgres import rework
+from analytics_platform.ledger.postgres.publication import manifest_of
 from analytics_platform.ledger.postgres.tracing import lease_since
 from analytics_platform.ledger.rework import Kind, Order, OrderState, Progress
 from analytics_platform.local.waiting import pause
@@ -27,7 +29,7 @@ PATIENCE_LOOKS = 20  # without a lease, then say what is needed
 
 
 def decision(verb: Callable[..., None]) -> Callable[..., None]:
-    """What all three ask for."""
+    """What all of them ask for."""
     for option in (
         as_json,
         click.option("--no-wait", is_flag=True, help="Give the order, and do not watch it."),
@@ -58,6 +60,37 @@ def release(batches: Sequence[tuple[str, int]], reason: str, by: str, no_wait: b
 def discard(batches: Sequence[tuple[str, int]], reason: str, by: str, no_wait: bool, as_json: bool) -> None:
     """Take every row of held or published batches out of silver and the models; they stay in exceptions."""
     _order(Kind.DISCARD, batches, reason, by, watch=not no_wait, as_json=as_json)
+
+
+@click.command(epilog="Example: ap batch retract bids/7 --reason 'prices were euros, not cents'")
+@decision
+def retract(batches: Sequence[tuple[str, int]], reason: str, by: str, no_wait: bool, as_json: bool) -> None:
+    """Take published batches back: out of silver and the models; copies that they kept out come in, readers are told.
+
+    `ap batch release` undoes it.
+    """
+    _order(Kind.RETRACT, batches, reason, by, watch=not no_wait, as_json=as_json)
+
+
+@click.command(epilog="Example: ap batch rejudge bids/7 --reason 'does its verdict reproduce?'")
+@decision
+def rejudge(batches: Sequence[tuple[str, int]], reason: str, by: str, no_wait: bool, as_json: bool) -> None:
+    """Judge batches again with what they were judged with, and compare: nothing changes, if their verdicts reproduce.
+
+    The rows, schema and contract are those that are pinned. Of code and libraries there are only today's: where a batch
+    was judged with others, that is said, and a difference may be theirs.
+    """
+    _say_versions(batches)
+    _order(Kind.REJUDGE, batches, reason, by, watch=not no_wait, as_json=as_json)
+
+
+def _say_versions(batches: Sequence[tuple[str, int]]) -> None:
+    with connect(read_settings().ledger_dsn, application="ap batch") as ledger:
+        for stream, number in batches:
+            found = manifest_of(ledger, stream, number)
+            for name, then in sorted(found.libraries.items()) if found else ():
+                if then != (now := version(name)):
+                    click.echo(f"{stream}/{number} was judged with {name} {then}, which is gone: now {now}", err=True)
 
 
 def _order(kind: Kind, batches: Sequence[tuple[str, int]], reason: str, by: str, *, watch: bool, as_json: bool) -> None:

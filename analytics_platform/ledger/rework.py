@@ -21,6 +21,8 @@ class Kind(StrEnum):
     RERUN = "rerun"
     RELEASE = "release"
     DISCARD = "discard"
+    RETRACT = "retract"
+    REJUDGE = "rejudge"
 
 
 class OrderState(StrEnum):
@@ -43,8 +45,9 @@ class OrderRefusedError(LedgerError):
         return f"cannot {self.kind} {self.batch}: {self.problem}"
 
 
+RETRACTED = "retracted"
 TODAYS_VERSIONS = (Kind.BACKFILL, Kind.RERUN)
-PERSONS = (Kind.RELEASE, Kind.DISCARD)
+PERSONS = (Kind.RELEASE, Kind.DISCARD, Kind.RETRACT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +125,8 @@ def refusal(kind: Kind, state: BatchState | None) -> str | None:
         return "it is published, nothing holds it back; to judge it again: `ap batch rerun`"
     if kind is Kind.DISCARD and state is BatchState.DISCARDED:
         return "it is discarded already; to have its rows after all: `ap batch release`"
+    if kind is Kind.RETRACT and state is not BatchState.PUBLISHED:
+        return f"it is {state}, readers never had it; to give it up for good: `ap batch discard`"
     return None
 
 
@@ -140,6 +145,8 @@ def ruling_of(order: Order, manifest: Manifest) -> Ruling | None:
         return Ruling(text=f"released {by}", is_discarded=False)
     if order.kind is Kind.DISCARD:
         return Ruling(text=f"discarded {by}", is_discarded=True)
+    if order.kind is Kind.RETRACT:
+        return Ruling(text=f"{RETRACTED} {by}", is_discarded=True)
     return standing_ruling(manifest)
 
 

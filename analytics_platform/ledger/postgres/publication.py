@@ -14,7 +14,7 @@ from analytics_platform.ledger.manifest import from_json, to_json
 from analytics_platform.ledger.postgres import attempts, dirty, failing, timers
 from analytics_platform.ledger.postgres.attempts import Reworked
 from analytics_platform.ledger.postgres.lease import Lease, require_epoch
-from analytics_platform.ledger.rework import state_of
+from analytics_platform.ledger.rework import RETRACTED, Kind, state_of
 
 ADD_MANIFEST = """
     insert into manifest (stream, number, revision, hour, published_at, body)
@@ -81,12 +81,23 @@ def _add(connection: psycopg.Connection, manifest: Manifest, at: datetime) -> No
         "update batch set state = %s where stream = %s and number = %s",
         [state_of(manifest), batch.stream, batch.number],
     )
+    if before_readers := _taken_back(manifest):
+        connection.execute(
+            "insert into outbox (kind, key, body, created_at) values ('batch retracted', %s, %s, %s)",
+            [str(batch), Jsonb({"reason": before_readers}), at],
+        )
     if failed:
         note = {"failed": failed, "hour": manifest.hour.isoformat()}
         connection.execute(
             "insert into outbox (kind, key, body, created_at) values ('verdict', %s, %s, %s)",
             [str(batch), Jsonb(note), at],
         )
+
+
+def _taken_back(manifest: Manifest) -> str | None:
+    """Why rows that readers had are gone, if this very order took them; they are told of it."""
+    reason = manifest.resolution or ""
+    return reason if manifest.cause.startswith(Kind.RETRACT) and reason.startswith(RETRACTED) else None
 
 
 def _newly_failed(connection: psycopg.Connection, manifest: Manifest) -> list[str]:

@@ -1,0 +1,126 @@
+"""Metrics as text, for Prometheus: its own format and OpenMetrics. Labels are bounded, by what is declared. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from analytics_platform.facts import Outcome
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourOfStream:
+    """What an hour of a stream came to so far. Times in seconds; `at` is when its newest batch was published."""
+
+    stream: str
+    batches: int
+    offsets: int
+    gaps: int
+    rows: int
+    outcomes: Mapping[Outcome, int]
+    too_late: int
+    verdicts: int
+    failed: int
+    age_seconds: float
+    timeliness_seconds: float | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """One metric: a gauge with a value for each set of labels."""
+
+    name: str
+    help: str
+    samples: Sequence[tuple[Mapping[str, str], float]] = field(default_factory=tuple)
+
+
+def families(
+    hours: Iterable[HourOfStream], failing: Mapping[tuple[str, str], int], alerts: Mapping[str, int], now: datetime
+) -> list[Family]:
+    """Every metric.
+
+    Args:
+        hours: the newest hour of each stream.
+        failing: by asset and severity, how many checks fail now.
+        alerts: by severity, how many alerts stand.
+        now: when this is told.
+    """
+    found = list(hours)
+    by_stream = [({"stream": h.stream}, h) for h in found]
+
+    def gauge(name: str, text: str, value: Callable[[HourOfStream], float | None]) -> Family:
+        samples = [(labels, v) for labels, hour in by_stream if (v := value(hour)) is not None]
+        return Family(name=name, help=text, samples=samples)
+
+    outcomes = [({"stream": h.stream, "outcome": str(o)}, float(h.outcomes.get(o, 0))) for h in found for o in Outcome]
+    return [
+        Family(name="ap_hour_rows", help="Rows of the hour so far, by what became of them.", samples=outcomes),
+        gauge("ap_hour_batches", "Batches of the hour so far.", lambda h: float(h.batches)),
+        gauge("ap_hour_offsets", "Offsets of the hour so far: rows and gaps.", lambda h: float(h.offsets)),
+        gauge("ap_hour_offset_gaps", "Offsets of the hour without a row.", lambda h: float(h.gaps)),
+        gauge("ap_hour_rows_too_late", "Rows that silver has and some model leaves out.", lambda h: float(h.too_late)),
+        gauge("ap_completeness_ratio", "Rows that are published or copies of published ones.", _completeness),
+        gauge("ap_validity_ratio", "Rows that can be read and keep their rules.", _validity),
+        gauge("ap_uniqueness_ratio", "Rows that are no copies.", _uniqueness),
+        gauge("ap_check_error_ratio", "Verdicts of the hour that failed.", lambda h: _share(h.failed, h.verdicts)),
+        gauge(
+            "ap_freshness_seconds", "From the broker to readers, mean over the hour's batches.", lambda h: h.age_seconds
+        ),
+        gauge(
+            "ap_timeliness_seconds",
+            "From the newest event to readers, of the last batch.",
+            lambda h: h.timeliness_seconds,
+        ),
+        gauge("ap_silence_seconds", "Since the newest batch was published.", lambda h: (now - h.at).total_seconds()),
+        Family(
+            name="ap_checks_failing",
+            help="Checks that fail now and that nobody has settled.",
+            samples=[({"asset": a, "severity": s}, float(n)) for (a, s), n in sorted(failing.items())],
+        ),
+        Family(
+            name="ap_alerts_standing",
+            help="Alerts that stand.",
+            samples=[({"severity": s}, float(n)) for s, n in sorted(alerts.items())],
+        ),
+    ]
+
+
+def render(found: Iterable[Family], *, is_openmetrics: bool) -> str:
+    """The exposition; families without a sample are left out."""
+    lines = []
+    for family in found:
+        if family.samples:
+            lines += [f"# HELP {family.name} {family.help}", f"# TYPE {family.name} gauge"]
+            lines += [f"{family.name}{_labels(labels)} {value!r}" for labels, value in family.samples]
+    if is_openmetrics:
+        lines.append("# EOF")
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _completeness(hour: HourOfStream) -> float | None:
+    kept = hour.outcomes.get(Outcome.PUBLISHED, 0) + hour.outcomes.get(Outcome.DUPLICATE, 0)
+    return _share(kept, hour.rows)
+
+
+def _validity(hour: HourOfStream) -> float | None:
+    return _share(hour.rows - hour.outcomes.get(Outcome.QUARANTINED, 0), hour.rows)
+
+
+def _uniqueness(hour: HourOfStream) -> float | None:
+    copies = hour.outcomes.get(Outcome.DUPLICATE, 0) + hour.outcomes.get(Outcome.CONFLICT, 0)
+    return _share(hour.rows - copies, hour.rows)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

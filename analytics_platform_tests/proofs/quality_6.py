@@ -1,0 +1,189 @@
+"""What the shipped contracts would not notice, and metrics that Prometheus' own tool takes.
+
+The auction house produces onto a real broker, a lease publishes every stream and model under the shipped contracts,
+and the published rows, which are good, are made bad column by column (null, duplicate, shift, unit). Each mutant is
+judged by the shipped contracts. What no check notices is listed whole, and must be what is listed here with a reason.
+Then the metrics of that ledger go through `promtool check metrics`, of Debian's package prometheus, installed here if
+it is missing.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from analytics_platform.cli.metrics import measured
+from analytics_platform.ingest.kafka.fetch import KafkaReader
+from analytics_platform.lake.duckdb import connect as connect_duckdb
+from analytics_platform.lake.duckdb import read_files
+from analytics_platform.lake.shapes import ROW_COLUMNS
+from analytics_platform.ledger.postgres import dirty, timers
+from analytics_platform.ledger.postgres import lease as leases
+from analytics_platform.pipeline import run_lease
+from analytics_platform.pipeline.parts import Limits, Parts, Tables
+from analytics_platform.postgres import connect, migrate
+from analytics_platform.product import Model, Stream
+from analytics_platform.products import catalog
+from analytics_platform.quality.files import with_contracts
+from analytics_platform.quality.metrics import render
+from analytics_platform.quality.unnoticed import Report as Mutation
+from analytics_platform.quality.unnoticed import mutation_report
+from analytics_platform.registry.store import read_schemas
+from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
+from analytics_platform_tests.proofs.report import ROOT, Report
+
+EVENTS, SAMPLE, LEASES = 60_000, 5_000, 8
+SCHEMAS = ROOT / "schemas"
+FREE = "filler, without a meaning"
+REPEATS = "equal values are natural: many rows share one"
+WORDS = "free text: any words are right ones"
+FORM = "reversed it has the same form, and there is nothing to compare it with"
+MONTH = "a month later is refused row by row as the future, if it is; a month earlier is a late event"
+COUNTED = "a count that is smaller or repeated is plausible by itself; the demo compares it with an oracle"
+# What no check notices, and why that is accepted.
+ACCEPTED = {
+    **dict.fromkeys(("bids.auction: duplicate", "bids.bidder: duplicate", "bids.price: duplicate"), REPEATS),
+    **dict.fromkeys(("bids.channel: duplicate", "bids.url: duplicate", "bids.dateTime: duplicate"), REPEATS),
+    **dict.fromkeys(("persons.name: duplicate", "persons.emailAddress: duplicate"), REPEATS),
+    **dict.fromkeys(("persons.creditCard: duplicate", "persons.city: duplicate", "persons.state: duplicate"), REPEATS),
+    **dict.fromkeys(("persons.dateTime: duplicate", "auctions.dateTime: duplicate"), REPEATS),
+    **dict.fromkeys(("auctions.itemName: duplicate", "auctions.description: duplicate"), REPEATS),
+    **dict.fromkeys(("auctions.initialBid: duplicate", "auctions.reserve: duplicate"), REPEATS),
+    **dict.fromkeys(("auctions.seller: duplicate", "auctions.category: duplicate"), REPEATS),
+    **dict.fromkeys(("auctions.itemName: shift", "auctions.description: shift"), WORDS),
+    "persons.creditCard: shift": FORM,
+    **dict.fromkeys(("bids.dateTime: shift", "persons.dateTime: shift"), MONTH),
+    **{f"{s}.extra: {f}": FREE for s in ("bids", "auctions", "persons") for f in ("null", "duplicate", "shift")},
+}
+
+
+def prove(report: Report) -> None:
+    """Publish, mutate, lint the metrics."""
+    with tempfile.TemporaryDirectory(prefix="quality-6-") as place, _opened(report, Path(place)) as parts:
+        _publish(report, parts)
+        reports = [_mutate(report, parts, product) for product in (*parts.pipeline.streams, *parts.pipeline.models)]
+        _judge(report, reports)
+        _metrics(report, parts)
+
+
+def _publish(report: Report, parts: Parts) -> None:
+    report.step("leases until everything is published, under the shipped contracts")
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    run_lease(parts, "proof", hour)
+    for name in parts.pipeline.stream_names:
+        timers.end_stream(parts.ledger, name)
+    for number in range(LEASES):
+        if dirty.is_any(parts.ledger, parts.pipeline.model_names) or number == 0:
+            run_lease(parts, f"proof {number}", hour)
+    held = parts.ledger.execute("select stream, number from batch where state <> 'published'").fetchall()
+    report.claim("no shipped contract holds a batch of good events", not held)
+    counts = {name: table.rows() for name, table in parts.tables.by_name.items() if "/" not in name or "silver" in name}
+    report.figure("rows", counts)
+    report.claim("every stream and model has rows", all(counts.values()))
+
+
+def _mutate(report: Report, parts: Parts, product: Stream | Model) -> Mutation:
+    table = parts.tables.input(product.name)
+    rows = read_files(parts.query, table.uris(table.files()), table.shape.columns).slice(0, SAMPLE)
+    ours = {column.name for column in ROW_COLUMNS} if isinstance(product, Stream) else set()
+    columns = [name for name in rows.column_names if name not in ours]
+    found = mutation_report(product, rows, columns, _now(rows))
+    report.figure(
+        f"{product.name}: noticed of mutants, over rows", f"{found.noticed} of {found.mutants}, {found.rows:,}"
+    )
+    return found
+
+
+def _now(rows: pa.Table) -> datetime:
+    """When its newest event happened: freshness is told by it."""
+    return max(rows["event_at"].to_pylist()) if "event_at" in rows.column_names else datetime.now(UTC)
+
+
+def _judge(report: Report, reports: list[Mutation]) -> None:
+    for found in reports:
+        report.claim(
+            f"{found.product}: good rows fail no check {found.failing_already or ''}", not found.failing_already
+        )
+    missed = [f"{found.product}.{name}" for found in reports for name in found.missed]
+    for name in missed:
+        report.say(f"           no check notices {name}: {ACCEPTED.get(name, 'NOT EXPLAINED')}")
+    unexplained = [name for name in missed if name not in ACCEPTED]
+    report.figure("noticed by no check", len(missed))
+    report.claim(f"what no check notices is explained, one by one {unexplained or ''}", not unexplained)
+    stale = sorted(ACCEPTED.keys() - set(missed))
+    report.claim(f"and nothing is explained that is noticed {stale or ''}", not stale)
+    by = next(found for found in reports if found.product == "bids").noticed_by
+    report.claim("cents for euros are noticed", "columns.price.checks.metric.unit" in by.get("price: unit", []))
+
+
+def _metrics(report: Report, parts: Parts) -> None:
+    promtool = _promtool(report)
+    found = measured(parts.ledger, datetime.now(UTC))
+    text = render(found, is_openmetrics=False)
+    for name, shown in (("its own text", text), ("OpenMetrics", render(found, is_openmetrics=True))):
+        said = _check(promtool, shown)
+        report.claim(f"promtool check metrics takes {name} {said}".strip(), not said)
+    report.figure("series", sum(not line.startswith("#") for line in text.splitlines()))
+    report.claim("every stream has its rows there", all(f'stream="{n}"' in text for n in parts.pipeline.stream_names))
+    report.claim("noticed: a metric without help", bool(_check(promtool, "ap_unexplained 1\n")))
+
+
+def _check(promtool: str, text: str) -> str:
+    """What the tool has to say; empty if nothing."""
+    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).strip() + ("" if done.returncode == 0 else f" exit {done.returncode}")
+
+
+def _promtool(report: Report) -> str:
+    if shutil.which("promtool") is None:
+        report.step("promtool is missing: apt-get install prometheus")
+        install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "prometheus"]
+        subprocess.run(install, check=True, timeout=300)
+    found = shutil.which("promtool")
+    if found is None:
+        raise RuntimeError("promtool is not on the path after installing prometheus")
+    return found
+
+
+@contextmanager
+def _opened(report: Report, folder: Path) -> Generator[Parts]:
+    (pipeline,) = with_contracts(catalog(), SCHEMAS).pipelines.values()
+    schemas = {name: read_schemas(SCHEMAS, name) for name in pipeline.stream_names}
+    with (
+        running_kafka(folder / "kafka", ROOT / ".state" / "jars") as kafka,
+        running_postgres(folder / "postgres") as postgres,
+        fresh_database(postgres) as dsn,
+        connect(dsn, application="proof") as ledger,
+        KafkaReader(kafka.bootstrap) as reader,
+    ):
+        migrate(ledger)
+        leases.ensure_pipeline(ledger, pipeline.name)
+        _produce(report, kafka.bootstrap, folder)
+        yield Parts(
+            pipeline=pipeline,
+            ledger=ledger,
+            reader=reader,
+            query=connect_duckdb(),
+            schemas=schemas,
+            tables=Tables.open(folder / "tables", pipeline, schemas),
+            limits=Limits(lease_seconds=300, quiet_seconds=1, cycle_seconds=0),
+        )
+
+
+def _produce(report: Report, bootstrap: str, folder: Path) -> None:
+    report.step(f"the auction house produces {EVENTS:,} events")
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    topics = [NewTopic(stream.topic, stream.partitions, 1) for stream in catalog().streams.values()]
+    for future in admin.create_topics(topics).values():
+        future.result()
+    # six hours of event time, so that auctions close and windows end
+    house = [sys.executable, "-m", "analytics_platform.local.auction_house", "--flat-out", f"--events={EVENTS}"]
+    places = [f"--bootstrap={bootstrap}", f"--truth={folder / 'truth'}", f"--seed={report.seed}", "--event-rate=3"]
+    subprocess.run([*house, *places], cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
