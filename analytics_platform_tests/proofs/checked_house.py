@@ -1,7 +1,4 @@
-"""The small auction house with a contract on its bids, worked and told of by processes of a proof's own.
-
-python -m analytics_platform_tests.proofs.checked_house --what house_lease_checked|deliver --kill POINT …
-"""
+"""The small auction house with a contract on its bids, worked and told of by processes of a proof's own."""
 
 import os
 import signal
@@ -9,9 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import click
 import psycopg
 
 from analytics_platform.alerts.alert import Known
@@ -82,23 +77,10 @@ def deliver_once(place: CheckedPlace, url: str, kill: str) -> None:
         raise SystemExit("; ".join(problems))
 
 
-@click.command()
-@click.option("--dsn", required=True)
-@click.option("--folder", required=True, type=click.Path(path_type=Path))
-@click.option("--bootstrap", required=True)
-@click.option("--suffix", required=True)
-@click.option("--what", required=True, type=click.Choice(["house_lease_checked", "deliver"]))
-@click.option("--kill", default="")
-@click.option("--url", default="")
-def main(dsn: str, folder: Path, bootstrap: str, suffix: str, what: str, kill: str, url: str) -> None:
-    """Work, or deliver, until done or killed."""
-    place = CheckedPlace(dsn=dsn, folder=folder, bootstrap=bootstrap, suffix=suffix)
+def work_or_deliver(place: CheckedPlace, what: str, kill: str, url: str) -> None:
+    """What a process of the proof does: work, or deliver, until done or killed."""
     if what == "deliver":
         deliver_once(place, url, kill)
         return
     with place.parts(reached=die_at(f"{kill}:1" if kill else "")) as parts:
         work(parts, f"lease {kill}")
-
-
-if __name__ == "__main__":
-    main()

@@ -8,13 +8,13 @@ second, independent fault must be a second one; and when people have decided abo
 """
 
 import json
+import multiprocessing
 import random
 import re
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -35,7 +35,7 @@ from analytics_platform.ledger.rework import Kind, Order
 from analytics_platform_tests.alerts.receivers import Received, http_receiver
 from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
 from analytics_platform_tests.pipeline.house import bid
-from analytics_platform_tests.proofs.checked_house import CheckedPlace
+from analytics_platform_tests.proofs.checked_house import CheckedPlace, work_or_deliver
 from analytics_platform_tests.proofs.instances import pause
 from analytics_platform_tests.proofs.report import ROOT, Report
 
@@ -44,6 +44,10 @@ PACKAGE, PROGRAM = "prometheus-alertmanager", "prometheus-alertmanager"
 WORKER = ("after_parquet", "after_commit", "after_dirty", "after_publish")  # verdict made; written; public
 DELIVERER = ("folded", "sent")
 WAIT_SECONDS = 30.0
+PROCESS_SECONDS = 120.0
+# Processes are forked by one that has imported everything and done nothing: else they would mostly import.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["analytics_platform_tests.proofs.checked_house", "soda_duckdb"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +101,11 @@ def _kill_often(report: Report, place: CheckedPlace, alarms: Alarms, chance: ran
         place.append("bids", 0, [bid(f"{number}-{n}", price=-1) for n in range(3)])
         point = chance.choice((*WORKER, *DELIVERER))
         if point in WORKER:
-            killed[point] += _run(place, "house_lease_checked", point) == -signal.SIGKILL
-            _run(place, "house_lease_checked", "")
+            killed[point] += _run(place, "work", point) == -signal.SIGKILL
+            _run(place, "work", "")
             _run(place, "deliver", "", alarms.url)
         else:
-            _run(place, "house_lease_checked", "")
+            _run(place, "work", "")
             killed[point] += _run(place, "deliver", point, alarms.url) == -signal.SIGKILL
             _run(place, "deliver", "", alarms.url)
         told |= {alert["fingerprint"] for alert in alarms.standing()}
@@ -124,7 +128,7 @@ def _kill_often(report: Report, place: CheckedPlace, alarms: Alarms, chance: ran
 def _second_fault(report: Report, place: CheckedPlace, alarms: Alarms) -> None:
     report.step("a second, independent fault")
     place.append("bids", 1, [bid(f"far-{n}", auction=10**9) for n in range(3)])
-    _run(place, "house_lease_checked", "")
+    _run(place, "work", "")
     _run(place, "deliver", "", alarms.url)
     causes = sorted(alert["labels"]["cause"] for alert in alarms.standing())
     report.claim(f"two independent faults are two alerts: {causes}", causes == ["auction", "price"])
@@ -143,7 +147,7 @@ def _decide(report: Report, place: CheckedPlace, alarms: Alarms) -> None:
             batches=tuple(BatchId(stream="bids", number=number) for number in held),
         )
         rework.give(ledger, order)
-    _run(place, "house_lease_checked", "")
+    _run(place, "work", "")
     _run(place, "deliver", "", alarms.url)
     _await(lambda: not alarms.standing(), "nothing stands")
     report.claim("then nothing stands any more", not alarms.standing())
@@ -158,7 +162,7 @@ def _planted(report: Report, place: CheckedPlace, alarms: Alarms) -> None:
     """What would be lost if delivery only read the outbox, and noted before it told."""
     report.step("planted: a deliverer that notes before it tells, killed in between")
     place.append("bids", 0, [bid(f"lost-{n}", price=-1) for n in range(3)])
-    _run(place, "house_lease_checked", "")
+    _run(place, "work", "")
     killed = _run(place, "deliver", "noted-first", alarms.url) == -signal.SIGKILL
     _run(place, "deliver", "", alarms.url)
     report.claim("noticed: its alert is lost", killed and not alarms.standing())
@@ -176,13 +180,14 @@ def _number(batches: str) -> int:
 
 def _run(place: CheckedPlace, what: str, kill: str, url: str = "") -> int:
     """A process of its own, as Dagster's would be; its exit code, negative if it was killed."""
-    options = [f"--dsn={place.dsn}", f"--folder={place.folder}", f"--bootstrap={place.bootstrap}"]
-    options += [f"--suffix={place.suffix}", f"--what={what}", f"--kill={kill}", f"--url={url}"]
-    argv = [sys.executable, "-m", "analytics_platform_tests.proofs.checked_house", *options]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
-    if done.returncode not in (0, -signal.SIGKILL):
-        raise RuntimeError(f"{what} {kill}: {done.stderr[-800:]}")
-    return done.returncode
+    process = FORKS.Process(target=work_or_deliver, args=(place, what, kill, url))
+    process.start()
+    process.join(PROCESS_SECONDS)
+    code = process.exitcode
+    if code not in (0, -signal.SIGKILL):
+        process.kill()
+        raise RuntimeError(f"{what} {kill}: ended with {code}")
+    return code
 
 
 def _await(holds: Any, what: str) -> None:
