@@ -102,11 +102,11 @@ def _kill_often(report: Report, place: CheckedPlace, alarms: Alarms, chance: ran
         point = chance.choice((*WORKER, *DELIVERER))
         if point in WORKER:
             killed[point] += _run(place, "work", point) == -signal.SIGKILL
-            _run(place, "work", "")
-            _run(place, "deliver", "", alarms.url)
         else:
             _run(place, "work", "")
             killed[point] += _run(place, "deliver", point, alarms.url) == -signal.SIGKILL
+        if number % 5 == 4:  # else the next one that is killed goes on
+            _run(place, "work", "")
             _run(place, "deliver", "", alarms.url)
         told |= {alert["fingerprint"] for alert in alarms.standing()}
         if (number + 1) % 10 == 0:
