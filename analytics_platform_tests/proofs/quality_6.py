@@ -35,7 +35,7 @@ from analytics_platform.quality.files import with_contracts
 from analytics_platform.quality.metrics import render
 from analytics_platform.quality.unnoticed import Report as Mutation
 from analytics_platform.quality.unnoticed import mutation_report
-from analytics_platform.registry.store import read_schemas
+from analytics_platform.registry.folder import read_schemas
 from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
 from analytics_platform_tests.proofs.report import ROOT, Report
 

@@ -35,13 +35,13 @@ def test_a_check_says_whose_it_is_where_it_is_explained_and_what_it_wants():
 def test_the_checks_of_one_scope_make_a_contract_of_their_own():
     text = HEAD + (
         "columns: [{name: amount, checks: [{missing: }]}]\n"
-        "checks: [{row_count: {attributes: {scope: table, on_failure: freeze_models}}}]\n"
+        "checks: [{row_count: {attributes: {scope: table, on_failure: hold_batch}}}]\n"
     )
     contract = read_contract(text, "orders")
     batch = read_contract(contract.text_of(Scope.BATCH), "orders")
     table = read_contract(contract.text_of(Scope.TABLE), "orders")
     assert [c.path for c in batch.checks] == ["columns.amount.checks.missing"]
-    assert [(c.path, c.on_failure) for c in table.checks] == [("checks.row_count", OnFailure.FREEZE_MODELS)]
+    assert [(c.path, c.on_failure) for c in table.checks] == [("checks.row_count", OnFailure.HOLD_BATCH)]
 
 
 @pytest.mark.parametrize(

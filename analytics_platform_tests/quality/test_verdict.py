@@ -1,11 +1,10 @@
 """What Soda measured becomes a result that never passes by mistake."""
 
 import math
-from dataclasses import replace
 
 import pytest
 
-from analytics_platform.product import OnFailure, Severity
+from analytics_platform.product import Severity
 from analytics_platform.quality.contract import read_contract
 from analytics_platform.quality.verdict import Answer, Measured, result_of, results_of
 from analytics_platform_tests.quality.batches import CONTRACT
@@ -34,12 +33,6 @@ def test_a_check_that_was_not_answered_has_failed():
     found = results_of((CHECK,), {}, rows=3)
     assert [result.stops for result in found] == [True]
     assert "could not be evaluated" in found[0].detail
-
-
-def test_a_failure_that_freezes_models_does_not_stop_the_batch():
-    frozen = replace(CHECK, on_failure=OnFailure.FREEZE_MODELS)
-    found = result_of(frozen, Measured(path=CHECK.path, answer=Answer.FAILED), 3)
-    assert not found.passed and not found.stops and found.column == "amount"
 
 
 def test_the_value_and_what_it_was_weighed_against_are_kept():
