@@ -21,7 +21,7 @@ from analytics_platform.local.up import failing_parts, run_instance
 from analytics_platform.local.waiting import pause
 from analytics_platform.settings import read_settings
 
-HEALTHY_SECONDS = 90.0
+HEALTHY_SECONDS = 180.0  # an idle machine needs 15, one with a load of 15 more than 90
 LINE_SECONDS = 10.0  # between two status lines where nobody watches a terminal
 POLL_SECONDS = 0.2
 
