@@ -133,7 +133,7 @@ class Reading:
         meant = _read(body, self.writer, self.writer)
         try:
             found = [_read(body, self.writer, self.reader)]
-            raw = _read(body, self.bare_writer, self.bare_reader)
+            raw = _read(body, self.bare_writer, self.bare_reader, named=True)
             found += [_read(again, self.reader, self.reader) for again in self._again(raw)]
         except Exception as error:  # whatever a reader dies of, it has not read
             return f"{type(error).__name__}: {error}"
@@ -143,11 +143,12 @@ class Reading:
     def _again(self, raw: Any) -> Iterator[bytes]:
         """The bare value as the reader would have written it, if fastavro can write just that.
 
-        It leaves defaults of bytes as the JSON they were, and takes the first branch that a number fits.
+        It leaves defaults of bytes as the JSON they were, and takes the first branch that a number fits. An enum's
+        symbol keeps the name of its type, or it would be written as a text.
         """
         with suppress(TypeError, ValueError):
             body = _written(self.bare_reader, raw)
-            if repr(_read(body, self.bare_reader, self.bare_reader)) == repr(raw):
+            if repr(_read(body, self.bare_reader, self.bare_reader, named=True)) == repr(raw):
                 yield body
 
 
@@ -185,8 +186,9 @@ def _written(schema: Any, value: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _read(body: bytes, writer: Any, reader: Any) -> Any:
-    return fastavro.schemaless_reader(io.BytesIO(body), writer, reader)
+def _read(body: bytes, writer: Any, reader: Any, *, named: bool = False) -> Any:
+    """The value; `named`: those of named types in unions together with their names, as they are written."""
+    return fastavro.schemaless_reader(io.BytesIO(body), writer, reader, return_named_type=named)
 
 
 def agree(meant: Any, found: Any) -> bool:
