@@ -3,6 +3,7 @@
 import json
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,17 @@ def _evolve(report: Report, instance: DrivenInstance) -> None:
     took = await_true(lambda: _found(instance, bids) >= SENT, WAIT_SECONDS, "every bid of version 2")
     report.figure("seconds until the last bid of version 2 was published", took)
     _claim_rows(report, instance, bids, stranger, seen[0])
-    report.claim("no process was started anew", holds=instance.pids() == pids)
+    report.claim("no process that reads was started anew", holds=_reading(instance.pids()) == _reading(pids))
     _claim_shown(report, instance)
     log = own_topic.git(instance.clone, "log", "--format=%s", "-n", "1").strip()
     report.claim(
         "it is a commit", holds=log == f"schemas: {SUBJECT} version 2 is published (id {registered.schema_id})"
     )
+
+
+def _reading(pids: Mapping[str, int]) -> dict[str, int]:
+    """All but the auction house, which ends when anybody else writes to its topics, as the proof does, and comes back."""
+    return {name: pid for name, pid in pids.items() if name != "producer"}
 
 
 def _claim_rows(report: Report, instance: DrivenInstance, bids: StockBids, stranger: str, old: int) -> None:

@@ -18,6 +18,7 @@ from analytics_platform.products.persons import PERSONS
 DEFAULT_START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DEFAULT_EVENT_RATE = 1_000.0
 STREAMS = {Kind.BIDS: BIDS, Kind.AUCTIONS: AUCTIONS, Kind.PERSONS: PERSONS}
+WRITTEN_VERSION = 1  # of each subject
 OUTCOMES = {"none": "published", "late": "published", "out_of_order": "published"}
 
 
@@ -88,19 +89,22 @@ def outcomes_of(faults: Mapping[str, int]) -> dict[str, int]:
 
 
 def read_topics(schema_dir: Path) -> tuple[Topic, ...]:
-    """Where each kind of event goes, as declared, with the schema ids of `ids.lock`; raises DeclarationError."""
+    """Where each kind of event goes, as declared, with the schema ids of `ids.lock`; raises DeclarationError.
+
+    Later versions of a schema change nothing: the house writes in the one that its code was written for.
+    """
     lock = schema_dir / "ids.lock"
     if not lock.exists():
         raise DeclarationError(str(lock), "does not exist", "set AP_SCHEMA_DIR to the folder of the schemas")
     entries = yaml.safe_load(lock.read_text())["schemas"]
-    newest = {entry["subject"]: entry for entry in sorted(entries, key=lambda entry: entry["version"])}
+    written_in = {entry["subject"]: entry for entry in entries if entry["version"] == WRITTEN_VERSION}
     return tuple(
         Topic(
             kind=kind,
             name=stream.topic,
             partitions=stream.partitions,
-            schema_id=newest[f"{stream.name}-value"]["id"],
-            is_json=newest[f"{stream.name}-value"]["path"].endswith(".json"),
+            schema_id=written_in[f"{stream.name}-value"]["id"],
+            is_json=written_in[f"{stream.name}-value"]["path"].endswith(".json"),
         )
         for kind, stream in STREAMS.items()
     )
