@@ -73,7 +73,7 @@ def _evolve(report: Report, instance: DrivenInstance) -> None:
 
 
 def _reading(pids: Mapping[str, int]) -> dict[str, int]:
-    """All but the auction house, which ends when anybody else writes to its topics, as the proof does, and comes back."""
+    """All but the auction house: it ends when anybody else writes to its topics, as the proof does, and comes back."""
     return {name: pid for name, pid in pids.items() if name != "producer"}
 
 
