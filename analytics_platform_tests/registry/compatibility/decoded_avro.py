@@ -19,6 +19,7 @@ OTHER = "OTHER"  # what every enum of ours has for its default
 TEXTS = ("", "a", "é", "00000000-0000-4000-8000-000000000001")
 BYTES = (b"", b"a", b"\xff\xfe", b"\x00\x01\x02")
 DEEPEST = 6
+NUMBERS = ("int", "long", "float", "double")
 
 
 class UnwritableError(Exception):
@@ -143,9 +144,11 @@ class Reading:
     def _again(self, raw: Any) -> Iterator[bytes]:
         """The bare value as the reader would have written it, if fastavro can write just that.
 
-        It leaves defaults of bytes as the JSON they were, and takes the first branch that a number fits. An enum's
-        symbol keeps the name of its type, or it would be written as a text.
+        It leaves defaults of bytes as the JSON they were. An enum's symbol keeps the name of its type, or it would be
+        written as a text; a number keeps none, hence nothing is said where two branches take one.
         """
+        if _has_two_for_numbers(self.bare_reader):
+            return
         with suppress(TypeError, ValueError):
             body = _written(self.bare_reader, raw)
             if repr(_read(body, self.bare_reader, self.bare_reader, named=True)) == repr(raw):
@@ -164,6 +167,15 @@ def bare(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {key: bare(value) for key, value in schema.items() if key != "logicalType"}
     return schema
+
+
+def _has_two_for_numbers(schema: Any) -> bool:
+    """Whether some union has several branches of numbers: Java picks the one that was written, fastavro the first."""
+    if isinstance(schema, dict):
+        return any(_has_two_for_numbers(below) for below in schema.values() if isinstance(below, dict | list))
+    kinds = [each.get("type") if isinstance(each, dict) else each for each in schema]
+    of_numbers = [kind for kind in kinds if isinstance(kind, str) and kind in NUMBERS]
+    return len(of_numbers) > 1 or any(_has_two_for_numbers(each) for each in schema if isinstance(each, dict | list))
 
 
 def failures(reading: Reading, chance: random.Random, tries: int) -> Iterator[str]:
