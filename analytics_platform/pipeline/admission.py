@@ -10,10 +10,12 @@ from analytics_platform.ingest.decode import check_encoding
 from analytics_platform.pipeline.parts import pipeline_shapes
 from analytics_platform.pipeline.schema_change import effects
 from analytics_platform.product import Catalog, Pipeline
+from analytics_platform.registry.compatibility import fingerprint, normalize
+from analytics_platform.registry.compatibility.effects import key_breaks
 from analytics_platform.registry.decide import held, require_allowed
 from analytics_platform.registry.snapshot import Snapshot
 from analytics_platform.registry.store import schemas_in
-from analytics_platform.registry.texts import Proposed
+from analytics_platform.registry.texts import Proposed, schema_text
 
 LAKE = "LAKE"  # not a level that anybody can turn off: a stream that cannot follow stands still
 PROPOSED_ID = 0
@@ -33,6 +35,8 @@ def judge_of(declared: Catalog) -> Judge:
 
 def objections(declared: Catalog, snapshot: Snapshot, subject: str, proposed: Proposed) -> list[str]:
     """Why the stream that reads this subject would stand still; empty if none does, or it could follow."""
+    if subject.endswith("-key"):
+        return _of_key(declared, snapshot, subject, proposed)
     stream = declared.streams.get(subject.removesuffix("-value"))
     if stream is None or not subject.endswith("-value") or held(snapshot, subject, proposed):
         return []
@@ -46,6 +50,18 @@ def objections(declared: Catalog, snapshot: Snapshot, subject: str, proposed: Pr
     except DeclarationError as error:
         return [f"{error} (hurts the lake, or a model)"]
     return []
+
+
+def _of_key(declared: Catalog, snapshot: Snapshot, subject: str, proposed: Proposed) -> list[str]:
+    """A declared stream keeps its key: copies of an event share it, hence their partition and their order."""
+    earlier = snapshot.versions(subject)
+    if subject.removesuffix("-key") not in declared.streams or not earlier or held(snapshot, subject, proposed):
+        return []
+    latest = schema_text(earlier[-1].text, snapshot.text_of)
+    if fingerprint(latest) == fingerprint(proposed.schema):
+        return []
+    found = key_breaks(normalize(latest), normalize(proposed.schema))
+    return [f"version {earlier[-1].version}: {each}" for each in found]
 
 
 def _with(snapshot: Snapshot, stream: str, proposed: Proposed) -> StreamSchemas:

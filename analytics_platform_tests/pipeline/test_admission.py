@@ -64,3 +64,20 @@ def test_what_silver_cannot_follow_is_refused_at_any_level(fields, said):
 def test_subjects_that_no_stream_reads_are_free():
     assert objections(DECLARED, SNAPSHOT, "other-value", proposed("bids", {})) == []
     assert objections(DECLARED, SNAPSHOT, "bids-key", proposed("bids", {})) == []
+
+
+def key(kind):
+    return propose(Draft(subject="bids-key", format=SchemaFormat.AVRO, body=json.dumps(kind)), lambda _: None)
+
+
+def test_a_declared_stream_keeps_its_key():
+    first = key("long")
+    text = Text(id=9, guid=UUID(int=9), sha256=first.sha256, format=first.format, body=first.body)
+    keyed = Version(subject="bids-key", version=1, text=text, state=VersionState.PUBLISHED)
+    snapshot = Snapshot(texts={}, subjects={"bids-key": (keyed,)}, settings=SNAPSHOT.settings)
+
+    assert objections(DECLARED, SNAPSHOT, "bids-key", first) == []
+    assert objections(DECLARED, snapshot, "bids-key", first) == []
+    assert objections(DECLARED, snapshot, "strangers-key", key("string")) == []
+    (found,) = objections(DECLARED, snapshot, "bids-key", key("string"))
+    assert "version 1" in found and "deduplicates by the key" in found
