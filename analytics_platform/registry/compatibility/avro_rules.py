@@ -151,6 +151,13 @@ def is_named_alike(written: NamedType, read: NamedType) -> bool:
     return _short(written.name) == _short(read.name) or written.name in read.aliases
 
 
+def is_disputed(written: Resolved, read: Resolved) -> bool:
+    """Whether types are alike by their short names only: in a union Java asks for the full one, and fastavro fails."""
+    if not isinstance(written, NamedType) or not isinstance(read, NamedType):
+        return False
+    return written.name != read.name and written.name not in read.aliases
+
+
 def may_match(written: Resolved, read: Resolved) -> bool:
     """Whether some reader may pick this branch of its union for what was written, rightly or wrongly."""
     match written, read:
