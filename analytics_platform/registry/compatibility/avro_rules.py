@@ -88,7 +88,11 @@ class _Comparison:
         if not matching:
             self._note(BreakKind.UNION, trail, describe(ours), describe(read))
         for branch in dict.fromkeys([*matching[:1], *same]):
-            self.compare(written, branch, trail)
+            found = self.reader.resolve(branch)
+            if is_disputed(ours, found):
+                self._note(BreakKind.NAME, trail, describe(ours), describe(found))
+            else:
+                self.compare(written, branch, trail)
 
     def _primitive(self, written: Primitive, read: Primitive, trail: Trail) -> None:
         if written.kind != read.kind and read.kind not in PROMOTIONS.get(written.kind, ()):
