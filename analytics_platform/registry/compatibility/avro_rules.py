@@ -87,12 +87,11 @@ class _Comparison:
         same = [branch for branch in matching if _is_same_type(ours, self.reader.resolve(branch))]
         if not matching:
             self._note(BreakKind.UNION, trail, describe(ours), describe(read))
+        if matching and all(is_disputed(ours, self.reader.resolve(branch)) for branch in matching):
+            self._note(BreakKind.NAME, trail, describe(ours), describe(read))
+            return
         for branch in dict.fromkeys([*matching[:1], *same]):
-            found = self.reader.resolve(branch)
-            if is_disputed(ours, found):
-                self._note(BreakKind.NAME, trail, describe(ours), describe(found))
-            else:
-                self.compare(written, branch, trail)
+            self.compare(written, branch, trail)
 
     def _primitive(self, written: Primitive, read: Primitive, trail: Trail) -> None:
         if written.kind != read.kind and read.kind not in PROMOTIONS.get(written.kind, ()):
