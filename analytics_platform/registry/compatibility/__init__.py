@@ -87,9 +87,14 @@ def _between(new: SchemaText, old: SchemaText, level: Compatibility) -> tuple[Br
 
 @lru_cache(maxsize=KEPT)
 def _hurt(new: SchemaText, old: SchemaText, hurts: Victim) -> tuple[Break, ...]:
-    """What hurts these readers; nothing does where both schemas say the same."""
+    """What hurts these readers; nothing does where both are one text, or say the same in JSON Schema.
+
+    In Avro saying the same is not enough: fastavro resolves whatever is not spelled alike, and may then read bytes with
+    the branch of strings.
+    """
     try:
-        if fingerprint(new) == fingerprint(old):
+        is_same = fingerprint(new) == fingerprint(old)
+        if new == old or (is_same and new.format is SchemaFormat.JSON):
             return ()
     except InvalidSchemaError as error:  # of the old version: the new one was looked at before
         return (_unreadable(error, hurts),)
