@@ -19,7 +19,13 @@ OTHER = "OTHER"  # what every enum of ours has for its default
 TEXTS = ("", "a", "é", "00000000-0000-4000-8000-000000000001")
 BYTES = (b"", b"a", b"\xff\xfe", b"\x00\x01\x02")
 DEEPEST = 6
-NUMBERS = ("int", "long", "float", "double")
+ALIKE = (  # kinds of branches that take one and the same bare value
+    {"int", "long", "float", "double"},
+    {"string", "enum"},
+    {"bytes", "fixed"},
+    {"record", "map"},
+)
+KINDS = {"null", "boolean", "array"}.union(*ALIKE)
 
 
 class UnwritableError(Exception):
@@ -144,10 +150,10 @@ class Reading:
     def _again(self, raw: Any) -> Iterator[bytes]:
         """The bare value as the reader would have written it, if fastavro can write just that.
 
-        It leaves defaults of bytes as the JSON they were. An enum's symbol keeps the name of its type, or it would be
-        written as a text; a number keeps none, hence nothing is said where two branches take one.
+        It leaves defaults of bytes as the JSON they were. Where two branches of a union take the same value, nothing is
+        said: the value does not tell which of them it was read with, and fastavro would write it as the first.
         """
-        if _has_two_for_numbers(self.bare_reader):
+        if _has_alike_branches(self.bare_reader):
             return
         with suppress(TypeError, ValueError):
             body = _written(self.bare_reader, raw)
@@ -169,13 +175,16 @@ def bare(schema: Any) -> Any:
     return schema
 
 
-def _has_two_for_numbers(schema: Any) -> bool:
-    """Whether some union has several branches of numbers: Java picks the one that was written, fastavro the first."""
+def _has_alike_branches(schema: Any) -> bool:
+    """Whether some union has several branches that take the same bare value; a name may stand for any of them."""
+    if isinstance(schema, str):
+        return False
     if isinstance(schema, dict):
-        return any(_has_two_for_numbers(below) for below in schema.values() if isinstance(below, dict | list))
-    kinds = [each.get("type") if isinstance(each, dict) else each for each in schema]
-    of_numbers = [kind for kind in kinds if isinstance(kind, str) and kind in NUMBERS]
-    return len(of_numbers) > 1 or any(_has_two_for_numbers(each) for each in schema if isinstance(each, dict | list))
+        below = [schema.get(inner, "null") for inner in ("type", "items", "values")]
+        return any(map(_has_alike_branches, [*below, *(field["type"] for field in schema.get("fields", ()))]))
+    kinds = [each["type"] if isinstance(each, dict) else each for each in schema]
+    is_alike = any(sum(kind in group or kind not in KINDS for kind in kinds) > 1 for group in ALIKE)
+    return is_alike or any(map(_has_alike_branches, schema))
 
 
 def failures(reading: Reading, chance: random.Random, tries: int) -> Iterator[str]:
