@@ -63,7 +63,7 @@ FAULTS = (
     Fault(
         name="of a union any branch will do",
         file="avro_rules.py",
-        right="for branch in dict.fromkeys([*matching[:1], *same]):",
+        right="for branch in dict.fromkeys([matching[0][0], *same]):",
         wrong="for branch in ():",
         format="avro",
     ),

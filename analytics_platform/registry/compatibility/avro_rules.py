@@ -83,15 +83,16 @@ class _Comparison:
 
     def _into_union(self, written: AvroType, ours: Resolved, read: Union, trail: Trail) -> None:
         """Readers pick the first branch that matches, or the one of the same type: whichever they pick must do."""
-        matching = [branch for branch in read.branches if may_match(ours, self.reader.resolve(branch))]
-        same = [branch for branch in matching if _is_same_type(ours, self.reader.resolve(branch))]
+        branches = [(branch, self.reader.resolve(branch)) for branch in read.branches]
+        matching = [(branch, theirs) for branch, theirs in branches if may_match(ours, theirs)]
         if not matching:
             self._note(BreakKind.UNION, trail, describe(ours), describe(read))
-        if matching and all(is_disputed(ours, self.reader.resolve(branch)) for branch in matching):
+        elif is_disputed(ours, matching[0][1]):
             self._note(BreakKind.NAME, trail, describe(ours), describe(read))
-            return
-        for branch in dict.fromkeys([*matching[:1], *same]):
-            self.compare(written, branch, trail)
+        else:
+            same = [branch for branch, theirs in matching if _is_same_type(ours, theirs)]
+            for branch in dict.fromkeys([matching[0][0], *same]):
+                self.compare(written, branch, trail)
 
     def _primitive(self, written: Primitive, read: Primitive, trail: Trail) -> None:
         if written.kind != read.kind and read.kind not in PROMOTIONS.get(written.kind, ()):

@@ -139,7 +139,8 @@ class Schemas:
         elif way < 0.6 and len(branches) > 1:
             branches.pop(self.chance.randrange(len(branches)))
         else:
-            branches.insert(self.chance.randint(0, len(branches)), self.chance.choice((*SCALARS, *LOGICAL)))
+            new = copy.deepcopy(self.chance.choice((*SCALARS, *LOGICAL)))
+            branches.insert(self.chance.randint(0, len(branches)), new)
 
     def change_node(self, node: dict[str, Any]) -> None:
         kind = node.get("type")
