@@ -18,7 +18,7 @@ KILLS = 50
 STEPS = ("locked", "allotted", "committed", "visible")
 AT_SOME_TIME = "some time"  # by the clock, so that git may be in the middle of its work
 LATEST_SECONDS = 0.5
-SUBJECTS = ("bids-value", "auctions-value", "odd/na me", "bids-key")
+SUBJECTS = ("bids-value", "auctions-value", "odd/na me", "a-key")
 Listed = Mapping[tuple[str, int], tuple[int, str, str]]  # subject and version: id, GUID, schema
 
 
