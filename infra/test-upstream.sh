@@ -9,6 +9,7 @@ contracts="analytics_platform_tests/definitions/test_upstream.py
   analytics_platform_tests/definitions/test_launcher.py
   analytics_platform_tests/definitions/test_coordinator.py
   analytics_platform_tests/definitions/test_maintenance.py
+  analytics_platform_tests/definitions/warm/test_libraries.py
   analytics_platform_tests/ingest/test_client.py
   analytics_platform_tests/ingest/test_fetch.py
   analytics_platform_tests/quality"
