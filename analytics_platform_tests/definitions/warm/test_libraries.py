@@ -14,7 +14,8 @@ USES = {
         assert deltalake.DeltaTable(place).to_pyarrow_table().num_rows == 2""",
     "duckdb": """
         import duckdb
-        assert duckdb.connect(config={"threads": 2}).execute("select sum(range) from range(1000000)").fetchone()[0] > 0""",
+        found = duckdb.connect(config={"threads": 2}).execute("select sum(range) from range(1000000)").fetchone()
+        assert found[0] > 0""",
     "pyarrow": """
         import pyarrow, pyarrow.compute, pyarrow.parquet
         pyarrow.parquet.write_table(pyarrow.table({"n": list(range(100000))}), place)
