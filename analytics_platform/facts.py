@@ -166,6 +166,11 @@ class CheckResult:
         """Whether the batch is held for it."""
         return not self.passed and self.severity is Severity.ERROR and self.on_failure is OnFailure.HOLD_BATCH
 
+    @property
+    def freezes(self) -> bool:
+        """Whether models that read its column keep what they have, once the batch is published."""
+        return not self.passed and self.severity is Severity.ERROR and self.on_failure is OnFailure.FREEZE_MODELS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -178,6 +183,12 @@ class Verdict:
     detail: str
     values: Mapping[str, float] = field(default_factory=dict)
     column: str | None = None
+    on_failure: str = OnFailure.HOLD_BATCH
+
+    @property
+    def freezes(self) -> bool:
+        """Whether models that read its column keep what they have, while nobody has settled it."""
+        return not self.passed and self.severity == Severity.ERROR and self.on_failure == OnFailure.FREEZE_MODELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

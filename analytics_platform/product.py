@@ -39,6 +39,7 @@ class OnFailure(StrEnum):
     """What a failed check of severity ERROR does to its batch."""
 
     HOLD_BATCH = "hold_batch"  # nothing of it is published until somebody decides
+    FREEZE_MODELS = "freeze_models"  # it is published; models that read the column keep what they have until then
 
 
 class SchemaCheck(StrEnum):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from types import MappingProxyType
 
 from analytics_platform.product import Severity
 
@@ -61,14 +62,19 @@ class Known:
     origins: Mapping[Column, Sequence[Column]] = field(default_factory=dict)
 
 
-def alerts_of(failing: Iterable[Failing], known: Known) -> dict[str, Alert]:
-    """By key, one alert for each cause. What fails further down a column's lineage belongs to the cause above it."""
+def alerts_of(
+    failing: Iterable[Failing], known: Known, frozen: Mapping[Column, Sequence[str]] = MappingProxyType({})
+) -> dict[str, Alert]:
+    """By key, one alert for each cause. What fails further down a column's lineage belongs to the cause above it.
+
+    `frozen` are the models that wait for somebody to decide, by the column that is broken.
+    """
     found = list(failing)
     columns = {(f.asset, f.column) for f in found}
     by_cause: dict[Column, list[Failing]] = {}
     for each in found:
         by_cause.setdefault(_cause(each, columns, known), []).append(each)
-    alerts = [_alert(cause, group, known) for cause, group in by_cause.items()]
+    alerts = [_alert(cause, group, known, frozen) for cause, group in by_cause.items()]
     return {alert.key: alert for alert in alerts}
 
 
@@ -92,12 +98,13 @@ def _columns_of(asset: str, known: Known) -> list[Column]:
     return [place for place in known.origins if place[0] == asset]
 
 
-def _alert(cause: Column, group: Sequence[Failing], known: Known) -> Alert:
+def _alert(cause: Column, group: Sequence[Failing], known: Known, frozen: Mapping[Column, Sequence[str]]) -> Alert:
     asset, column = cause
     worst = Severity.ERROR if any(f.severity == Severity.ERROR for f in group) else Severity.WARN
     batches = sorted({(f.stream, f.number) for f in group if f.number})
     checks = sorted({f"{f.asset}: {f.check}" for f in group})
     below = sorted({f.asset for f in group} - {asset})
+    waiting = sorted({model for f in group for model in frozen.get((f.asset, f.column), ())})
     labels = {
         "alertname": CHECK_FAILING,
         "asset": asset,
@@ -112,6 +119,7 @@ def _alert(cause: Column, group: Sequence[Failing], known: Known) -> Alert:
         "checks": "; ".join(checks[:MOST_NAMED]),
         "batches": named + (f" and {len(batches) - MOST_NAMED} more" if len(batches) > MOST_NAMED else ""),
         "also failing below": ", ".join(below),
+        "frozen": ", ".join(waiting),
         "runbook": DOCS,
     }
     return Alert(

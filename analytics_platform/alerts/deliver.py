@@ -17,6 +17,7 @@ from analytics_platform.alerts.folding import changed_alerts
 from analytics_platform.alerts.notes import Note, alert_of
 from analytics_platform.errors import UnreachableError
 from analytics_platform.ledger.postgres import alert_store, failing
+from analytics_platform.ledger.postgres.frozen import frozen_now
 
 log = logging.getLogger(__name__)
 MOST_NOTES = 1000
@@ -85,13 +86,21 @@ def fold(ledger: psycopg.Connection, known: Known, now: datetime) -> list[Alert]
         notes = [
             Note(id=i, kind=k, key=key, body=b, at=at) for i, k, key, b, at in alert_store.notes(ledger, MOST_NOTES)
         ]
-        wanted = alerts_of((Failing(**row) for row in failing.all_failing(ledger)), known)
+        wanted = alerts_of((Failing(**row) for row in failing.all_failing(ledger)), known, _frozen(ledger))
         wanted |= {alert.key: alert for note in notes if (alert := alert_of(note, known))}
         before = {alert.key: alert for alert in standing(ledger, now)}
         changed = changed_alerts(before, wanted, _over(ledger, before.values()), now)
         alert_store.keep(ledger, [(a.key, a.labels, a.annotations, a.starts_at, a.ends_at) for a in changed])
         alert_store.taken_over(ledger, [note.id for note in notes], now)
     return changed
+
+
+def _frozen(ledger: psycopg.Connection) -> dict[tuple[str, str | None], list[str]]:
+    """By broken column, the models that are frozen for it."""
+    found: dict[tuple[str, str | None], list[str]] = {}
+    for each in frozen_now(ledger):
+        found.setdefault((each.asset, each.column), []).append(each.model)
+    return found
 
 
 def standing(ledger: psycopg.Connection, now: datetime) -> list[Alert]:

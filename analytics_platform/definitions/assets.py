@@ -7,7 +7,15 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from analytics_platform.definitions.execute import execute
 from analytics_platform.definitions.resources import PlatformResource
-from analytics_platform.definitions.specs import check_specs, model_spec, stream_specs, table_key, topic_key, topic_spec
+from analytics_platform.definitions.specs import (
+    check_specs,
+    model_check_specs,
+    model_spec,
+    stream_specs,
+    table_key,
+    topic_key,
+    topic_spec,
+)
 from analytics_platform.definitions.worker_log import worker_log
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.lake.shapes import Layer
@@ -25,7 +33,10 @@ def pipeline_assets(
     @dg.multi_asset(
         name=f"{pipeline.name}_lease",
         specs=[*streams, *models],
-        check_specs=[check for stream in pipeline.streams for check in check_specs(stream, partitions)],
+        check_specs=[
+            *(check for stream in pipeline.streams for check in check_specs(stream, partitions)),
+            *model_check_specs(pipeline, partitions),
+        ],
         partitions_def=partitions,
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=24),

@@ -15,7 +15,9 @@ from analytics_platform.definitions.intent import BATCHES_TAG, Intent, in_short,
 from analytics_platform.definitions.report import Told
 from analytics_platform.definitions.rework import judge_again
 from analytics_platform.facts import Failpoint
-from analytics_platform.ledger.postgres import unreported
+from analytics_platform.ledger.dry_run import hours_between
+from analytics_platform.ledger.postgres import frozen, unreported
+from analytics_platform.ledger.postgres.unreported import MOST_HOURS
 from analytics_platform.pipeline import run_lease
 from analytics_platform.pipeline.cycle import CycleReport
 from analytics_platform.pipeline.parts import Parts
@@ -74,7 +76,9 @@ def _lease(told: Told, hour: datetime) -> set[datetime]:
     batches = [(manifest.batch.stream, manifest.batch.number) for manifest in done.manifests]
     context.instance.add_run_tags(context.run_id, {BATCHES_TAG: in_short(sorted(set(batches)))})
     before = unreported.hours_of_epoch(parts.ledger, parts.pipeline.stream_names, done.epoch - 1)
-    return {manifest.hour for manifest in done.manifests} | set(before) | set(empty)
+    thawed = frozen.thawed_since(parts.ledger, parts.pipeline.name, [done.epoch - 1, done.epoch])
+    was_frozen = hours_between(thawed, parts.now())[-MOST_HOURS:] if thawed else []
+    return {manifest.hour for manifest in done.manifests} | {*before, *empty, *was_frozen}
 
 
 class WorkClock:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from analytics_platform.facts import Manifest, Outcome, Verdict
+from analytics_platform.product import Severity
 
+UP_TO_DATE = "up_to_date"
 HOUR_FORMAT = "%Y-%m-%d-%H:%M"  # Dagster's, for hourly partitions
 
 
@@ -65,6 +67,21 @@ def checks_of_hour(manifests: Sequence[Manifest]) -> list[CheckOfHour]:
         for verdict in manifest.verdicts:
             by_check.setdefault((verdict.asset, verdict.check), []).append((manifest, verdict))
     return [_check(found) for found in by_check.values()]
+
+
+def model_check(model: str, waits_for: Sequence[str], batches: int) -> CheckOfHour:
+    """Whether a model follows what is published; it does not while batches that broke a column of it are undecided."""
+    return CheckOfHour(
+        asset=model,
+        check=UP_TO_DATE,
+        passed=not waits_for,
+        severity=Severity.ERROR,
+        detail="no column that it reads is broken in a batch that nobody has decided about",
+        batches=batches,
+        failing=tuple(waits_for),
+        settled=(),
+        values={},
+    )
 
 
 def _check(found: Sequence[tuple[Manifest, Verdict]]) -> CheckOfHour:

@@ -8,13 +8,22 @@ from typing import Any
 import dagster as dg
 
 from analytics_platform.definitions.columns import lineage_metadata, silver_columns, table_schema
-from analytics_platform.definitions.hours import CheckOfHour, HourOfStream, checks_of_hour, partition_of, sum_hour
+from analytics_platform.definitions.hours import (
+    UP_TO_DATE,
+    CheckOfHour,
+    HourOfStream,
+    checks_of_hour,
+    model_check,
+    partition_of,
+    sum_hour,
+)
 from analytics_platform.definitions.specs import topic_key
 from analytics_platform.facts import Outcome
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.changes import Change, outcomes_moved
-from analytics_platform.ledger.postgres import publication
+from analytics_platform.ledger.postgres import failing, publication
+from analytics_platform.ledger.postgres.frozen import frozen_now
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Model, Severity, Stream
 
@@ -60,7 +69,22 @@ def check_results(told: Told, hour: datetime) -> Iterator[dg.AssetCheckResult]:
 
 def _checks(told: Told, hour: datetime) -> list[CheckOfHour]:
     manifests = publication.manifests_of_hours(told.parts.ledger, told.parts.pipeline.stream_names, [hour])
-    return [check for check in checks_of_hour(manifests) if _key(check) in told.context.selected_asset_check_keys]
+    found = [*checks_of_hour(manifests), *_model_checks(told, len(manifests))]
+    return [check for check in found if _key(check) in told.context.selected_asset_check_keys]
+
+
+def _model_checks(told: Told, batches: int) -> list[CheckOfHour]:
+    """Whether the models that a contract can freeze are frozen now, whatever the hour: none of their rows follow."""
+    keys = told.context.selected_asset_check_keys
+    names = told.parts.pipeline.model_names
+    models = [name for name in names if dg.AssetCheckKey(dg.AssetKey([name]), UP_TO_DATE) in keys]
+    if not models:
+        return []
+    frozen = frozen_now(told.parts.ledger)
+    broken = failing.freezing(told.parts.ledger, told.parts.pipeline.stream_names)
+    by_cause = [((f"{batch.stream}/{Layer.SILVER}", column), str(batch)) for batch, column in broken]
+    causes = {name: {(f.asset, f.column) for f in frozen if f.model == name} for name in models}
+    return [model_check(name, [b for cause, b in by_cause if cause in causes[name]], batches) for name in models]
 
 
 def _key(check: CheckOfHour) -> dg.AssetCheckKey:

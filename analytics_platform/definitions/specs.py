@@ -12,10 +12,10 @@ import dagster as dg
 from analytics_platform import products
 from analytics_platform.definitions.columns import stream_columns
 from analytics_platform.definitions.coordinator import PIPELINE_TAG
-from analytics_platform.definitions.hours import HOUR_FORMAT
+from analytics_platform.definitions.hours import HOUR_FORMAT, UP_TO_DATE
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.lake.shapes import Layer
-from analytics_platform.product import EventTime, Identity, Model, Pipeline, SchemaCheck, Stream
+from analytics_platform.product import EventTime, Identity, Model, OnFailure, Pipeline, SchemaCheck, Stream
 from analytics_platform.quality.contract import Check, Scope, read_contract
 from analytics_platform.registry.checks import LAYERS, MEANINGS
 
@@ -137,6 +137,23 @@ def _schema_check_spec(check: SchemaCheck, stream: Stream, partitions: dg.Partit
         partitions_def=partitions,
         metadata={"severity": "error" if check in stream.strict_schemas else "warn"},
     )
+
+
+def model_check_specs(pipeline: Pipeline, partitions: dg.PartitionsDefinition) -> list[dg.AssetCheckSpec]:
+    """Whether each model follows what is published, where some contract can freeze models."""
+    checks = [check for stream in pipeline.streams for check in contract_checks(stream, Scope.BATCH)]
+    if not any(check.on_failure is OnFailure.FREEZE_MODELS for check in checks):
+        return []
+    return [
+        dg.AssetCheckSpec(
+            UP_TO_DATE,
+            asset=dg.AssetKey([model.name]),
+            description="No column that it reads is broken in a published batch that nobody has decided about.",
+            partitions_def=partitions,
+            metadata={"severity": "error"},
+        )
+        for model in pipeline.models
+    ]
 
 
 def contract_checks(declared: Stream | Model, scope: Scope) -> tuple[Check, ...]:

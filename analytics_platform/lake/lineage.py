@@ -50,16 +50,20 @@ def column_lineage(model: Model, inputs: Mapping[str, Sequence[str]]) -> dict[st
     """
     top = build_scope(parsed(model))
     assert top is not None, "a query has a scope"
-    found = _Lineage(model, inputs)
+    found = Lineage(model, inputs)
     return {name: sorted(found.of_output(top, name, ())) for name in found.names(top)}
 
 
 @dataclass(frozen=True, slots=True)
-class _Lineage:
-    """Finds origins in the scopes of one model's SQL; upper and lower case are the same, as in DuckDB."""
+class Lineage:
+    """Finds origins in the scopes of one model's SQL; upper and lower case are the same, as in DuckDB.
+
+    Of values only, or also of what chooses among them: the order of an `arg_min`, a filter of an aggregate.
+    """
 
     model: Model
     inputs: Mapping[str, Sequence[str]]
+    of_values_only: bool = True
 
     def names(self, scope: Scope) -> list[str]:
         """The columns that a query yields, stars written out, as whoever reads it names them."""
@@ -77,7 +81,7 @@ class _Lineage:
         items = [(selected, name) for selected in _selects(scope) for name in self._names_of(scope, selected)]
         selected, own_name = items[place]
         if _is_star(selected):
-            return self._of_column(scope, (*filter(None, [selected.text("table")]), own_name, *path))
+            return self.of_column(scope, (*filter(None, [selected.text("table")]), own_name, *path))
         return self._of_value(scope, selected.unalias(), path)
 
     def _names_of(self, scope: Scope, selected: exp.Expr) -> list[str]:
@@ -103,7 +107,7 @@ class _Lineage:
 
     def _of_value(self, scope: Scope, value: exp.Expr, path: Path) -> set[Origin]:
         if isinstance(value, exp.Column):
-            return self._of_column(scope, (*(part.name for part in value.parts), *path))
+            return self.of_column(scope, (*(part.name for part in value.parts), *path))
         if isinstance(value, exp.Dot):
             return self._of_value(scope, value.this, (value.expression.name, *path))
         if isinstance(value, exp.Query):
@@ -113,10 +117,13 @@ class _Lineage:
             fields = [field for field in value.expressions if _same(field.name, path[0])]
             return _union(self._of_value(scope, field.expression, path[1:]) for field in fields)
         if isinstance(value, FIRST_PART):
-            return self._of_value(scope, value.this, path)
+            first = value.this
+            others = [] if self.of_values_only else [part for part in value.iter_expressions() if part is not first]
+            values = self._of_value(scope, first, path) if first else set()
+            return values | _union(self._of_value(scope, part, ()) for part in others)
         return _union(self._of_value(scope, part, ()) for part in value.iter_expressions())
 
-    def _of_column(self, scope: Scope, parts: Path) -> set[Origin]:
+    def of_column(self, scope: Scope, parts: Path) -> set[Origin]:
         """Where `table.column.field…` or `column.field…` comes from; USING makes one column of several."""
         for alias, (_, source) in scope.selected_sources.items():
             if len(parts) > 1 and _same(alias, parts[0]):

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from analytics_platform.facts import BatchId, Manifest, Outcome, Verdict
+from analytics_platform.product import OnFailure
 
 
 def to_json(manifest: Manifest) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def to_json(manifest: Manifest) -> dict[str, Any]:
         "outcomes": {str(outcome): count for outcome, count in manifest.outcomes.items()},
         "hashes": {table: f"{value:016x}" for table, value in manifest.hashes.items()},
         "versions": dict(manifest.versions),
-        "verdicts": [asdict(verdict) for verdict in manifest.verdicts],
+        "verdicts": [_verdict(verdict) for verdict in manifest.verdicts],
         "newest_event_at": {str(p): at.isoformat() for p, at in manifest.newest_event_at.items()},
         "reader_schema_id": manifest.reader_schema_id,
         "metrics": dict(manifest.metrics),
@@ -56,4 +57,12 @@ def from_json(stream: str, number: int, revision: int, hour: datetime, body: Map
         too_late=body.get("too_late", {}),
         cause=body.get("cause", "live"),
         resolution=body.get("resolution"),
+    )
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    """What nearly every check does when it fails is left out: there are many of them."""
+    found = asdict(verdict)
+    return (
+        found if verdict.on_failure != OnFailure.HOLD_BATCH else {n: v for n, v in found.items() if n != "on_failure"}
     )

@@ -115,13 +115,16 @@ class Progress:
         return self.batches - self.done
 
 
-def refusal(kind: Kind, state: BatchState | None) -> str | None:
-    """Why a batch in that state (None: there is none) cannot be treated so, and what to do; None if it can."""
+def refusal(kind: Kind, state: BatchState | None, *, freezes: bool = False) -> str | None:
+    """Why a batch in that state (None: there is none) cannot be treated so, and what to do; None if it can.
+
+    `freezes` tells whether models wait for what is decided about it, though it is published.
+    """
     if state is None:
         return "there is no such batch; `ap batch list` shows what there is"
     if state in OPEN_STATES:
         return f"it is {state}, the next lease judges it; wait until `ap batch list` shows it published or held"
-    if kind is Kind.RELEASE and state is BatchState.PUBLISHED:
+    if kind is Kind.RELEASE and state is BatchState.PUBLISHED and not freezes:
         return "it is published, nothing holds it back; to judge it again: `ap batch rerun`"
     if kind is Kind.DISCARD and state is BatchState.DISCARDED:
         return "it is discarded already; to have its rows after all: `ap batch release`"

@@ -10,6 +10,7 @@ import psycopg
 from analytics_platform.errors import PlatformError
 from analytics_platform.facts import OPEN_STATES, PartitionOffsets
 from analytics_platform.ingest.kafka.fetch import KafkaReader
+from analytics_platform.ledger.postgres.frozen import Frozen, frozen_now
 from analytics_platform.ledger.postgres.pauses import Pause, pauses
 from analytics_platform.ledger.postgres.planning import is_on_hold
 from analytics_platform.local.dagster_processes import newest_heartbeat, recent_failures, run_counts
@@ -29,6 +30,7 @@ select s.name, m.number, m.body -> 'newest_event_at', m.body -> 'verdicts'
  cross join lateral (select number, body from manifest
                       where stream = s.name order by number desc, revision desc limit 1) m"""
 
+Finished = dict[tuple[str, int], int]  # by topic id and partition
 PUBLISHED_AT = "select published_at from publication order by number desc limit 1"
 
 
@@ -57,6 +59,7 @@ class Progress:
     heartbeat_at: datetime | None = None
     holds: tuple[str, ...] = ()
     pauses: tuple[Pause, ...] = ()
+    frozen: tuple[Frozen, ...] = ()
     unreachable: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -91,9 +94,9 @@ class Observer:
         """The instance now; what does not answer is named in the result, never raised."""
         unreachable: dict[str, str] = {}
         offsets = self._try("broker", unreachable, self._offsets) or {}
-        ledger = self._try("ledger", unreachable, self._ledger) or ({}, [], [], None, [])
+        ledger = self._try("ledger", unreachable, self._ledger) or ({}, [], [], None, [], [])
         dagster = self._try("dagster", unreachable, self._dagster) or ({}, (0, None), None)
-        finished, newest, holds, published_at, paused = ledger
+        finished, newest, holds, published_at, paused, frozen = ledger
         return Progress(
             at=datetime.now(UTC),
             streams=tuple(_stream(s, offsets.get(s.topic, []), finished, newest) for s in self.streams),
@@ -103,6 +106,7 @@ class Observer:
             heartbeat_at=dagster[2],
             holds=tuple(holds),
             pauses=tuple(paused),
+            frozen=tuple(frozen),
             unreachable=unreachable,
         )
 
@@ -142,14 +146,15 @@ class Observer:
         self._reader = self._reader or KafkaReader(self.kafka_bootstrap, patience_seconds=3)
         return self._reader.offsets([stream.topic for stream in self.streams])
 
-    def _ledger(self) -> tuple[dict[tuple[str, int], int], list[tuple], list[str], datetime | None, list[Pause]]:
+    def _ledger(self) -> tuple[Finished, list[tuple], list[str], datetime | None, list[Pause], list[Frozen]]:
         connection = self._connection("ledger", self.ledger_dsn)
         rows = connection.execute(FINISHED, [list(OPEN_STATES)]).fetchall()
         finished = {(topic, partition): offset for topic, partition, offset in rows}
         newest = connection.execute(NEWEST, [[s.name for s in self.streams]]).fetchall()
         published = connection.execute(PUBLISHED_AT).fetchone()
         published_at = published[0] if published else None
-        return finished, newest, is_on_hold(connection), published_at, pauses(connection, datetime.now(UTC))
+        paused = pauses(connection, datetime.now(UTC))
+        return finished, newest, is_on_hold(connection), published_at, paused, frozen_now(connection)
 
     def _dagster(self) -> tuple[dict[str, int], tuple[int, datetime | None], datetime | None]:
         connection = self._connection("dagster", self.dagster_dsn)

@@ -110,6 +110,18 @@ def _holds(observed: Observed) -> Iterator[Finding]:
     for pause in observed.progress.pauses:
         what = f"{pause.stream}: paused until {pause.until:%Y-%m-%d %H:%M} UTC by {pause.by}: {pause.reason}"
         yield Finding(level=Level.DEGRADED, what=what, next=f"ap stream resume {pause.stream}")
+    yield from _frozen(observed.progress)
+
+
+def _frozen(progress: Progress) -> Iterator[Finding]:
+    """Models that keep their last version, one finding for each broken column."""
+    causes = dict.fromkeys((each.asset, each.column) for each in progress.frozen)
+    for asset, column in causes:
+        models = [each for each in progress.frozen if (each.asset, each.column) == (asset, column)]
+        where = f"{asset}, {column}" if column else asset
+        since = min(each.since for each in models)
+        what = f"{where} is broken since {since:%H:%M}, frozen: {', '.join(each.model for each in models)}"
+        yield Finding(level=Level.DEGRADED, what=what, next="ap alert list")
 
 
 def _dagster(observed: Observed) -> Iterator[Finding]:

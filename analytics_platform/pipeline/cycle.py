@@ -10,6 +10,7 @@ from datetime import datetime
 from analytics_platform.facts import Batch, Failpoint, Manifest, ModelReport
 from analytics_platform.ledger.postgres import publication
 from analytics_platform.ledger.postgres.lease import Lease
+from analytics_platform.pipeline.freeze import frozen_models
 from analytics_platform.pipeline.judge import Decided, judge, write
 from analytics_platform.pipeline.land import land, settled
 from analytics_platform.pipeline.manifests import Circumstances, write_manifest
@@ -43,7 +44,8 @@ def run_cycle(batches: Sequence[Batch], lease: Lease, parts: Parts) -> CycleRepo
     written = [(decided, write(decided, parts, lease.epoch)) for decided in judged]
     clock.ended("write")
     newest = {decided.batch.id.stream: decided.judged.decision.newest_event_at for decided in judged}
-    models = recompute_models(parts, lease.epoch, newest)
+    frozen = frozen_models([decided.judged for decided in judged], parts)
+    models = recompute_models(parts, lease.epoch, newest, frozen)
     clock.ended("models")
     now = parts.now()
     around = Circumstances(epoch=lease.epoch, now=now, cause="live", versions=parts.tables.versions())
@@ -76,6 +78,7 @@ def _publish(manifests: tuple[Manifest, ...], models: Recomputed, lease: Lease, 
         seen_marks=models.seen_marks,
         published_at=now,
         watermarks=models.watermarks,
+        frozen=models.frozen,
     )
     publication.publish(parts.ledger, lease, record_manifests(cycle, lease, parts))
     parts.reached(Failpoint.AFTER_PUBLISH)

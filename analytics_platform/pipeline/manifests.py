@@ -182,6 +182,7 @@ def check_verdict(stream: str, result: CheckResult) -> Verdict:
         detail=result.detail,
         values=result.values,
         column=result.column,
+        on_failure=result.on_failure,
     )
 
 

@@ -1,7 +1,7 @@
 """Recomputing models: just the dirty grains, from what their inputs hold now, each model replaced in one commit."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,13 +32,15 @@ MOST_GRAINS = 50_000  # of one model in one cycle; what is left stays dirty for 
 class Recomputed:
     """What became of the models: reports of those that were dirty, the marks worked off, the streams' watermarks.
 
-    `failed` are those that could not be recomputed: what they must recompute stays dirty.
+    `failed` are those that could not be recomputed, `frozen` those that must not be, with the broken columns that they
+    read: what these must recompute stays dirty.
     """
 
     reports: Mapping[str, ModelReport]
     seen_marks: Mapping[str, Mapping[str, int]]
     watermarks: Mapping[str, datetime]
     failed: Mapping[str, PlatformError]
+    frozen: Mapping[str, Sequence[tuple[str, str | None]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,17 +108,26 @@ def is_due(parts: Parts) -> bool:
     return any(found is not None and first[name] <= found for name, found in at.items())
 
 
-def recompute_models(parts: Parts, epoch: int, newest: Newest, asked: Collection[str] = ()) -> Recomputed:
+def recompute_models(
+    parts: Parts,
+    epoch: int,
+    newest: Newest,
+    frozen: Mapping[str, Sequence[tuple[str, str | None]]],
+    asked: Collection[str] = (),
+) -> Recomputed:
     """Let timers fire, and recompute what is dirty, in the order of lineage; one that fails keeps no other waiting.
 
     `newest` are the highest event times by partition of the streams that this cycle has judged. Models that are `asked`
-    for are recomputed wherever one that they read is, be its rows the same as before.
+    for are recomputed wherever one that they read is, be its rows the same as before. Who reads a model that is frozen
+    and not what is broken goes on with its last version.
     """
     watermarks = watermarks_now(parts, newest)
     reports, seen, failed = {}, {}, {}
     for model in parts.pipeline.models:
         at = of_model(model, parts.pipeline, watermarks) or EPOCH
         timers.fire(parts.ledger, model.name, at)
+        if model.name in frozen:
+            continue
         marks = dirty.marks(parts.ledger, model.name, MOST_GRAINS)
         behind = [name for name in model.inputs if name in failed]
         if marks and behind:  # computed from old rows, it would have to be again
@@ -132,7 +143,7 @@ def recompute_models(parts: Parts, epoch: int, newest: Newest, asked: Collection
         else:
             seen[model.name] = marks
             parts.failing.discard(model.name)
-    return Recomputed(reports=reports, seen_marks=seen, watermarks=watermarks, failed=failed)
+    return Recomputed(reports=reports, seen_marks=seen, watermarks=watermarks, failed=failed, frozen=frozen)
 
 
 def recompute_model(

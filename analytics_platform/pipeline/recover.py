@@ -130,6 +130,7 @@ def _restore_facts(found: Survey, parts: Parts, tell: Tell) -> None:
             "watermarks": found.watermarks,
         }
         rebuild.put_pipeline(parts.ledger, found.pipeline, streams, cut)
+        rebuild.put_failing(parts.ledger, streams)
 
 
 def _recorded(parts: Parts) -> tuple[Mapping[str, Any], dict[str, int], int]:

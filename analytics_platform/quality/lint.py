@@ -115,21 +115,29 @@ def _of_columns(node: Node, columns: Collection[str]) -> Iterator[Fault]:
 
 def _of_checks(node: Node) -> Iterator[Fault]:
     """What no check of its kind can do."""
-    shared = _scope(node, "check_attributes")
+    shared = _attribute(node, "check_attributes", "scope")
     checks = [*_list(node, "checks")]
     for column in _list(node, "columns"):
         checks += _list(column, "checks")
     for check in checks:
         ((kind, body),) = check.value
-        if kind.value in ("freshness", "schema") and (_scope(body, "attributes") or shared or "batch") == "batch":
-            problem = f"a {kind.value} check of a batch"
-            remedy = "set `attributes: {scope: table}`; batches have the stream's own freshness, and its schema"
-            yield Fault(line=_line(kind), problem=problem, remedy=remedy)
+        yield from _of_scope(kind, body, _attribute(body, "attributes", "scope") or shared or "batch")
         if kind.value in ("metric", "failed_rows"):
             given = [name for name in ("expression", "query") if _get(body, name) is not None]
             if len(given) != 1:
                 problem = f"{kind.value} has {' and '.join(given) or 'nothing to compute'}"
                 yield Fault(line=_line(kind), problem=problem, remedy="give it either `expression` or `query`")
+
+
+def _of_scope(kind: ScalarNode, body: Node, scope: str) -> Iterator[Fault]:
+    """What a check cannot say of a batch, or cannot do about a table."""
+    if scope == "batch" and kind.value in ("freshness", "schema"):
+        problem = f"a {kind.value} check of a batch"
+        remedy = "set `attributes: {scope: table}`; batches have the stream's own freshness, and its schema"
+        yield Fault(line=_line(kind), problem=problem, remedy=remedy)
+    if scope == "table" and _attribute(body, "attributes", "on_failure") == "freeze_models":
+        problem = "a check of a published table would freeze models"
+        yield Fault(line=_line(kind), problem=problem, remedy="only checks of scope batch stop anything")
 
 
 def _unknown(node: Node, name: str, known: Collection[Any], what: str) -> Fault:
@@ -148,8 +156,8 @@ def _list(node: Node | None, name: str) -> list[Any]:
     return found.value if isinstance(found, SequenceNode) else []
 
 
-def _scope(node: Node | None, name: str) -> str | None:
-    found = _get(_get(node, name), "scope")
+def _attribute(node: Node | None, place: str, name: str) -> str | None:
+    found = _get(_get(node, place), name)
     return found.value if isinstance(found, ScalarNode) else None
 
 

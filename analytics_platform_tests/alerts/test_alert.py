@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.alerts.alert import Alert, Failing, Known, alerts_of
+from analytics_platform.alerts.alert import Alert, Column, Failing, Known, alerts_of
 from analytics_platform.alerts.folding import changed_alerts
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -46,6 +46,12 @@ def test_ten_models_below_one_broken_column_are_one_alert():
         "team:auctions",
     )
     assert alert.annotations["batches"] == "bids/7" and "m9" in alert.annotations["also failing below"]
+
+
+def test_models_that_are_frozen_are_named_in_the_alert_of_their_cause():
+    frozen: dict[Column, list[str]] = {("bids/silver", "price"): ["m1", "m0"], ("bids/silver", "at"): ["m2"]}
+    (alert,) = alerts_of([BROKEN], KNOWN, frozen).values()
+    assert alert.annotations["frozen"] == "m0, m1" and "frozen" not in alert.labels
 
 
 def test_the_cause_is_found_through_several_models():

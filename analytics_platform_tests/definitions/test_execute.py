@@ -24,6 +24,8 @@ from analytics_platform.ledger.rework import Kind, OrderState
 from analytics_platform_tests.pipeline.checked import CHECKED_SHOP
 from analytics_platform_tests.pipeline.ordered import give
 from analytics_platform_tests.pipeline.orders import ORDERS, SCHEMAS, kafka_with, opened, order
+from analytics_platform_tests.pipeline.test_freeze import BAD, GOOD
+from analytics_platform_tests.pipeline.test_freeze import pipeline as freezing_shop
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 HOUR, EMPTY = partition_of(NOW), partition_of(NOW - timedelta(hours=1))
@@ -268,6 +270,51 @@ def test_a_held_batch_keeps_its_hour_red_until_it_is_released(instance, ledger_d
         assert not passed and metadata["failing batches"] == "orders/1"
     passed, metadata = checks(released, "mostly_good")[HOUR]
     assert passed and metadata["settled batches"] == "orders/1: released by ada: known spike"
+
+
+def test_a_frozen_model_is_red_until_it_thaws_and_other_models_are_green(instance, ledger_dsn, tmp_path):
+    kafka = kafka_with([GOOD, []])
+    with opened(ledger_dsn, tmp_path, kafka, pipeline=freezing_shop()) as found:
+        parts = replace(found, now=in_this_hour)
+        lease(instance, parts)
+        kafka.append(ORDERS.topic, 0, BAD)
+        seen = [lease(instance, parts)]
+        give(parts, Kind.RETRACT, 2)
+        seen.append(lease(instance, parts))
+    told = [checks_of_asset(done, "up_to_date") for done in seen]
+    passed, metadata = told[0]["revenue"]
+    assert not passed and metadata["failing batches"] == "orders/2" and not told[0]["peaks"][0]
+    assert told[0]["counts"][0] and all(passed for passed, _ in told[1].values()) and len(told[1]) == 3
+
+
+def test_every_hour_in_which_a_model_was_frozen_is_told_when_it_thaws(instance, ledger_dsn, tmp_path):
+    kafka = kafka_with([BAD, []])
+    with opened(ledger_dsn, tmp_path, kafka, pipeline=freezing_shop()) as found:
+        lease(instance, replace(found, now=lambda: NOW - timedelta(hours=1)))
+        parts = replace(found, now=in_this_hour)
+        kafka.append(ORDERS.topic, 0, GOOD)
+        later = lease(instance, parts)
+        give(parts, Kind.RELEASE, 1)
+        thawed = lease(instance, parts)
+    assert not checks_by_hour(later, "up_to_date", "revenue")[HOUR]
+    assert checks_by_hour(thawed, "up_to_date", "revenue") == {EMPTY: True, HOUR: True}
+
+
+def checks_of_asset(done, name):
+    """By asset, what the run told last of that check."""
+    events = [e.event_specific_data for e in done.all_events if e.event_type_value == "ASSET_CHECK_EVALUATION"]
+    told = [event for event in events if event.check_name == name]
+    return {
+        event.asset_key.to_user_string(): (event.passed, {k: v.value for k, v in event.metadata.items()})
+        for event in told
+    }
+
+
+def checks_by_hour(done, name, asset):
+    """By hour, what the run told last of that check of an asset."""
+    events = [e.event_specific_data for e in done.all_events if e.event_type_value == "ASSET_CHECK_EVALUATION"]
+    told = [event for event in events if event.check_name == name and event.asset_key.to_user_string() == asset]
+    return {event.partition: event.passed for event in told}
 
 
 def test_the_first_lease_of_an_hour_marks_those_before_it_that_had_no_data(instance, parts):

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from analytics_platform.ledger.postgres.frozen import Frozen
 from analytics_platform.ledger.postgres.pauses import Pause
 from analytics_platform.local.disk import Hold, next_hold
 from analytics_platform.local.instance import Instance, PartRecord, PartState
@@ -135,3 +136,14 @@ def test_a_paused_stream_is_named_with_who_and_until_when():
     found = findings(observed(progress=Progress(at=NOW, streams=(bids(),), pauses=(pause,))))
     assert found[0].what == "bids: paused until 2026-05-01 14:00 UTC by ada: a bad deploy"
     assert (found[0].level, found[0].next) == (Level.DEGRADED, "ap stream resume bids")
+
+
+def test_frozen_models_are_one_finding_for_each_cause():
+    since = NOW - timedelta(minutes=7)
+    frozen = [("hot", "price"), ("top", "price"), ("hot", "at")]
+    rows = tuple(Frozen(model=model, asset="bids/silver", column=column, since=since) for model, column in frozen)
+    found = findings(observed(progress=Progress(at=NOW, streams=(bids(),), frozen=rows)))
+    assert what(found, Level.DEGRADED) == [
+        "bids/silver, price is broken since 11:53, frozen: hot, top",
+        "bids/silver, at is broken since 11:53, frozen: hot",
+    ]

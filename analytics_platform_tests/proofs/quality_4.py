@@ -7,70 +7,32 @@ then whoever comes next goes on. All of it is one cause, so that Alertmanager mu
 second, independent fault must be a second one; and when people have decided about every batch, none must be left.
 """
 
-import json
 import multiprocessing
 import random
 import re
-import shutil
 import signal
-import socket
-import subprocess
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from urllib.request import urlopen
 
-import yaml
-
-from analytics_platform.alerts.routes import routes
 from analytics_platform.facts import BatchId, BatchState
 from analytics_platform.ledger.postgres import rework
 from analytics_platform.ledger.rework import Kind, Order
-from analytics_platform_tests.alerts.receivers import Received, http_receiver
+from analytics_platform_tests.alerts.receivers import http_receiver
 from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
 from analytics_platform_tests.pipeline.house import bid
+from analytics_platform_tests.proofs.alarms import Alarms, await_that, running_alertmanager
 from analytics_platform_tests.proofs.checked_house import CheckedPlace, work_or_deliver
-from analytics_platform_tests.proofs.instances import pause
 from analytics_platform_tests.proofs.report import ROOT, Report
 
 KILLS = 50
-PACKAGE, PROGRAM = "prometheus-alertmanager", "prometheus-alertmanager"
 WORKER = ("after_parquet", "after_commit", "after_dirty", "after_publish")  # verdict made; written; public
 DELIVERER = ("folded", "sent")
-WAIT_SECONDS = 30.0
 PROCESS_SECONDS = 120.0
 # Processes are forked by one that has imported everything and done nothing: else they would mostly import.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["analytics_platform_tests.proofs.checked_house", "soda_duckdb"])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alarms:
-    """A running Alertmanager, and what the receiver behind it was sent."""
-
-    url: str
-    received: Received
-
-    def standing(self) -> list[dict[str, Any]]:
-        """The alerts that it has, by its own API; our heartbeat left out."""
-        with urlopen(f"{self.url}/api/v2/alerts", timeout=10) as answer:
-            found = json.loads(answer.read())
-        return [alert for alert in found if alert["labels"]["alertname"] == "CheckFailing"]
-
-    def notified(self) -> Counter[tuple[str, str]]:
-        """By cause and status, how often the receiver was told."""
-        told = Counter[tuple[str, str]]()
-        for body in self.received.bodies():
-            for alert in body["alerts"]:
-                if alert["labels"]["alertname"] == "CheckFailing":
-                    told[alert["labels"]["cause"], alert["status"]] += 1
-        return told
 
 
 def prove(report: Report) -> None:
@@ -123,7 +85,7 @@ def _kill_often(report: Report, place: CheckedPlace, alarms: Alarms, chance: ran
         rows = ledger.execute("select sum(landed_rows) from batch where stream = 'bids' and state = 'held'").fetchone()
     report.claim("every broken row is in a batch that is held", rows == (3 * KILLS,))
     report.claim(f"no batch is lost: the alert counts all {len(held)}, {named}", named == len(held) > 0)
-    _await(lambda: alarms.notified()["price", "firing"] > 0, "the receiver behind Alertmanager is told")
+    await_that(lambda: alarms.notified()["price", "firing"] > 0, "the receiver behind Alertmanager is told")
     report.figure("notifications", {" ".join(k): v for k, v in alarms.notified().items()})
     report.claim("who is behind it was told of one cause", {cause for cause, _ in alarms.notified()} == {"price"})
 
@@ -152,9 +114,9 @@ def _decide(report: Report, place: CheckedPlace, alarms: Alarms) -> None:
         rework.give(ledger, order)
     _run(place, "work", "")
     _run(place, "deliver", "", alarms.url)
-    _await(lambda: not alarms.standing(), "nothing stands")
+    await_that(lambda: not alarms.standing(), "nothing stands")
     report.claim("then nothing stands any more", not alarms.standing())
-    _await(lambda: alarms.notified()["price", "resolved"] > 0, "the receiver is told that it is over")
+    await_that(lambda: alarms.notified()["price", "resolved"] > 0, "the receiver is told that it is over")
     report.claim("and who is behind it is told that both are over", _resolved(alarms) == {"auction", "price"})
     with place.ledger() as ledger:
         left = ledger.execute("select count(*) from outbox where delivered_at is null").fetchone()
@@ -191,62 +153,3 @@ def _run(place: CheckedPlace, what: str, kill: str, url: str = "") -> int:
         process.kill()
         raise RuntimeError(f"{what} {kill}: ended with {code}")
     return code
-
-
-def _await(holds: Any, what: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not holds():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"not within {WAIT_SECONDS:.0f} s: {what}")
-        pause(0.2)
-
-
-@contextmanager
-def running_alertmanager(report: Report, folder: Path, received: Received) -> Generator[str]:
-    """Debian's Alertmanager on free ports, with our routes and a receiver for all."""
-    program = _installed(report)
-    folder.mkdir(parents=True)
-    hooks = {"webhook_configs": [{"url": f"{received.url}/alerts", "send_resolved": True}]}
-    made = routes(["team:house"], {"default": hooks, "team:house/error": hooks})
-    made["route"] |= {"group_wait": "1s", "group_interval": "2s"}
-    made["route"]["routes"] = made["route"]["routes"][1:]  # nobody pages for the heartbeat here
-    (folder / "alertmanager.yml").write_text(yaml.safe_dump(made))
-    port, cluster = _free_port(), ""
-    options = [f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'data'}"]
-    options += [f"--web.listen-address=127.0.0.1:{port}", f"--cluster.listen-address={cluster}"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, *options], stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _await(lambda: _answers(f"{url}/-/ready"), f"Alertmanager answers: {(folder / 'log').read_text()[-500:]}")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _installed(report: Report) -> str:
-    found = shutil.which(PROGRAM)
-    if found is None:
-        report.step(f"{PACKAGE} is missing: apt-get install")
-        subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", PACKAGE], check=True, timeout=300)
-        found = shutil.which(PROGRAM)
-    if found is None:
-        raise RuntimeError(f"{PROGRAM} is not on the path after installing {PACKAGE}")
-    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=True)
-    report.figure("Alertmanager", (said.stdout or said.stderr).splitlines()[0])
-    return found
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=1) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]

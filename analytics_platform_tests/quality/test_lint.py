@@ -53,6 +53,13 @@ def test_what_only_a_table_can_be_asked_is_refused_for_batches(kind):
     assert faults_of(f"{text}check_attributes: {{scope: table}}\n", COLUMNS) == []
 
 
+def test_only_a_check_of_batches_freezes_models():
+    check = "row_count: {{attributes: {{scope: {}, on_failure: freeze_models}}}}"
+    text = f"dataset: platform/main/orders\nchecks:\n  - {check}\n"
+    assert faults_of(text.format("batch")) == []
+    assert "would freeze models" in str(faults_of(text.format("table")))
+
+
 @pytest.mark.parametrize("text", ["", "a: [", "- 1", "3", "dataset: {}", "checks: 3", "columns: [{checks: [3]}]"])
 def test_no_text_is_too_wrong_to_be_judged(text):
     assert faults_of(text)

@@ -32,7 +32,10 @@ def clear(connection: psycopg.Connection, model: str, seen: Mapping[str, int]) -
 
 
 def is_any(connection: psycopg.Connection, models: Sequence[str]) -> bool:
-    """Whether any of these models has a dirty grain."""
-    query = "select exists (select 1 from dirty where model = any(%s))"
+    """Whether any of these models has a dirty grain that can be worked off: it is not frozen."""
+    query = (
+        "select exists (select 1 from dirty where model = any(%s)"
+        " and not exists (select 1 from frozen where frozen.model = dirty.model and thawed_at is null))"
+    )
     row = connection.execute(query, [list(models)]).fetchone()
     return bool(row and row[0])

@@ -7,15 +7,17 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from analytics_platform.facts import BatchState, Manifest, Verdict
+from analytics_platform.facts import BatchId, BatchState, Manifest, Verdict
 from analytics_platform.ledger.rework import state_of
+from analytics_platform.product import Severity
 
 ADD = """
-    insert into failing (asset, check_name, stream, number, severity, column_name, detail, holds, since)
-    values (%s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (asset, check_name, stream, number)
-    do update set severity = excluded.severity, detail = excluded.detail, holds = excluded.holds
+    insert into failing (asset, check_name, stream, number, severity, column_name, detail, holds, freezes, since)
+    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict (asset, check_name, stream, number)
+    do update set severity = excluded.severity, detail = excluded.detail, holds = excluded.holds,
+        freezes = excluded.freezes
 """
-# The batch itself no longer fails it; or a later batch passes it, and the earlier one is not kept back for it.
+# The batch itself no longer fails it; or a later batch passes it, and nothing is kept back for the earlier one.
 DROP = """
     delete from failing where stream = %(stream)s and (
         (number = %(number)s and not (asset || ' ' || check_name) = any(%(failed)s))
@@ -36,7 +38,9 @@ def note(connection: psycopg.Connection, manifest: Manifest, at: datetime) -> No
     gone = connection.execute(DROP, values).fetchall()
     is_held = state_of(manifest) is BatchState.HELD
     for verdict in failed:
-        _add(connection, verdict, stream, number, at, holds=is_held and verdict.severity == "error")
+        freezes = verdict.freezes and not is_held
+        holds = freezes or (is_held and verdict.severity == Severity.ERROR)
+        _add(connection, verdict, manifest.batch, at, holds=holds, freezes=freezes)
     if gone:
         body = Jsonb({"checks": sorted({f"{asset}: {check}" for asset, check in gone})})
         connection.execute(ADD_SETTLED, [str(manifest.batch), body, at])
@@ -56,7 +60,7 @@ def note_table(connection: psycopg.Connection, product: str, verdicts: Sequence[
             [product, _names(failed)],
         )
         for verdict in failed:
-            _add(connection, verdict, product, 0, at, holds=False)
+            _add(connection, verdict, BatchId(stream=product, number=0), at, holds=False, freezes=False)
         if before != {(name,) for name in _names(failed)}:
             body = Jsonb({"failed": [f"{v.asset}: {v.check}" for v in failed]})
             connection.execute(
@@ -71,11 +75,20 @@ def all_failing(connection: psycopg.Connection) -> list[Mapping[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+def freezing(connection: psycopg.Connection, streams: Sequence[str]) -> list[tuple[BatchId, str | None]]:
+    """The published batches of which somebody must decide before models go on, each with a column that it broke."""
+    rows = connection.execute(
+        "select stream, number, column_name from failing where freezes and stream = any(%s) order by 1, 2, 3",
+        [list(streams)],
+    ).fetchall()
+    return [(BatchId(stream=stream, number=number), column) for stream, number, column in rows]
+
+
 def _add(
-    connection: psycopg.Connection, verdict: Verdict, stream: str, number: int, at: datetime, *, holds: bool
+    connection: psycopg.Connection, verdict: Verdict, batch: BatchId, at: datetime, *, holds: bool, freezes: bool
 ) -> None:
-    about = [verdict.severity, verdict.column, verdict.detail, holds, at]
-    connection.execute(ADD, [verdict.asset, verdict.check, stream, number, *about])
+    about = [verdict.severity, verdict.column, verdict.detail, holds, freezes, at]
+    connection.execute(ADD, [verdict.asset, verdict.check, batch.stream, batch.number, *about])
 
 
 def _names(verdicts: Iterable[Verdict]) -> list[str]:

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from analytics_platform.facts import Manifest
 from analytics_platform.ledger.manifest import from_json, to_json
-from analytics_platform.ledger.postgres import attempts, dirty, failing, timers
+from analytics_platform.ledger.postgres import attempts, dirty, failing, frozen, timers
 from analytics_platform.ledger.postgres.attempts import Reworked
 from analytics_platform.ledger.postgres.lease import Lease, require_epoch
 from analytics_platform.ledger.rework import RETRACTED, Kind, state_of
@@ -42,7 +42,8 @@ LATEST_MANIFESTS = """
 class Cycle:
     """What one cycle wants public: manifests, every table's version, and the dirty marks it has worked off.
 
-    `watermarks` are those of the streams that its models were computed at; `reworked` what it judged again.
+    `watermarks` are those of the streams that its models were computed at; `reworked` what it judged again; `frozen`
+    by model that was kept back the broken columns for which it was; None where no model was looked at.
     """
 
     manifests: Sequence[Manifest]
@@ -51,6 +52,7 @@ class Cycle:
     published_at: datetime
     watermarks: Mapping[str, datetime] = field(default_factory=dict)
     reworked: Reworked | None = None
+    frozen: Mapping[str, Sequence[tuple[str, str | None]]] | None = None
 
 
 def publish(connection: psycopg.Connection, lease: Lease, cycle: Cycle) -> None:
@@ -61,6 +63,8 @@ def publish(connection: psycopg.Connection, lease: Lease, cycle: Cycle) -> None:
             _add(connection, manifest, cycle.published_at)
         for model, seen in cycle.seen_marks.items():
             dirty.clear(connection, model, seen)
+        if cycle.frozen is not None:
+            frozen.keep(connection, lease.pipeline, cycle.frozen, lease.epoch, cycle.published_at)
         timers.move_on(connection, cycle.watermarks)
         if cycle.reworked:
             attempts.finish(connection, cycle.reworked, cycle.published_at)

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from analytics_platform.facts import Manifest
 from analytics_platform.ledger.manifest import from_json
+from analytics_platform.ledger.postgres import failing
 
 PLANNED = """
     select b.stream || '/' || b.number, b.planned_at, b.reader_schema_id, b.contract_digest,
@@ -52,6 +53,16 @@ PUT_PUBLICATION = """
 PUBLISHED_BETWEEN = """
     select published_at, stream, number, revision, hour, body from manifest
      where stream = any(%s) and published_at between %s and %s order by published_at, stream, number
+"""
+# of the newest batches, and of all that are held or make models wait, the last word; what later ones passed is over
+LATEST_FAILED = """
+    select published_at, stream, number, revision, hour, body from (
+        select distinct on (stream, number) * from manifest where stream = any(%s)
+         order by stream, number, revision desc) latest
+     where body ->> 'resolution' is null and exists (
+        select 1 from jsonb_array_elements(body -> 'verdicts') v where not (v ->> 'passed')::boolean)
+        or number = (select max(number) from manifest newest where newest.stream = latest.stream)
+     order by stream, number
 """
 NEWEST_PUBLIC = "select max((versions ->> %(table)s)::bigint) from publication where pipeline = %(pipeline)s"
 PLAN_AGAIN = """
@@ -153,6 +164,13 @@ def put_pipeline(connection: psycopg.Connection, pipeline: str, streams: Sequenc
     connection.execute(PUT_PIPELINE, {"name": pipeline, "epoch": cut["epoch"]})
     documents = [Jsonb(dict(cut["versions"])), Jsonb(dict(cut["watermarks"]))]
     connection.execute(PUT_PUBLICATION, [pipeline, cut["epoch"], cut["published_at"], *documents])
+
+
+def put_failing(connection: psycopg.Connection, streams: Sequence[str]) -> None:
+    """After all batches: what fails, by their latest manifests; alerts follow from it, models that froze stay so."""
+    connection.execute("delete from failing where stream = any(%s) and number > 0", [list(streams)])
+    for at, *facts in connection.execute(LATEST_FAILED, [list(streams)]).fetchall():
+        failing.note(connection, from_json(*facts), at)
 
 
 def _contracts(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, Jsonb]]:

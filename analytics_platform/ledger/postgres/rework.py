@@ -38,6 +38,10 @@ NEXT_BATCHES = """
                   order by revision desc limit 1) m on true
     where w.id = %s and w.done_at is null and b.state <> all(%s) order by 1, 2 limit %s
 """
+STATE = """
+    select state, exists (select 1 from failing where freezes and (stream, number) = (b.stream, b.number))
+    from batch b where stream = %s and number = %s
+"""
 PROGRESS = """
     select r.id, r.pipeline, r.kind, r.state, r.requested_by, r.reason, r.requested_at, r.ended_at, r.error,
            count(w.id), count(w.done_at), count(*) filter (where w.changed),
@@ -145,10 +149,9 @@ def resume(connection: psycopg.Connection, order_id: str, now: datetime) -> bool
 
 def _refuse(connection: psycopg.Connection, order: Order) -> None:
     for batch in order.batches:
-        row = connection.execute(
-            "select state from batch where stream = %s and number = %s", [batch.stream, batch.number]
-        ).fetchone()
-        if problem := refusal(order.kind, BatchState(row[0]) if row else None):
+        row = connection.execute(STATE, [batch.stream, batch.number]).fetchone()
+        state, freezes = (BatchState(row[0]), row[1]) if row else (None, False)
+        if problem := refusal(order.kind, state, freezes=freezes):
             raise OrderRefusedError(order.kind, str(batch), problem)
 
 

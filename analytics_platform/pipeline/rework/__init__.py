@@ -5,7 +5,6 @@ A chunk is public as a whole or not at all: one that was begun and not published
 
 import logging
 import time
-from collections.abc import Mapping
 
 import duckdb
 import pyarrow as pa
@@ -19,8 +18,9 @@ from analytics_platform.ledger.postgres.attempts import Reworked
 from analytics_platform.ledger.postgres.lease import Lease, require_epoch
 from analytics_platform.ledger.rework import FIRST_ROWS, Chunk, next_rows
 from analytics_platform.pipeline.cycle import CycleReport
+from analytics_platform.pipeline.freeze import FrozenModelError, frozen_models
 from analytics_platform.pipeline.manifests import Circumstances
-from analytics_platform.pipeline.models import mark_touched, recompute_models
+from analytics_platform.pipeline.models import Recomputed, mark_touched, recompute_models
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import record_manifests
 from analytics_platform.pipeline.rework.change import (
@@ -152,9 +152,10 @@ def _done(chunk: Chunk, lease: Lease, parts: Parts) -> None:
 
 
 def _publish(change: Change, asked: set[str], lease: Lease, parts: Parts, began: float) -> CycleReport:
-    models = recompute_models(parts, lease.epoch, {}, asked)
+    frozen = frozen_models(change.rejudged.cases if change.rejudged else (), parts)
+    models = recompute_models(parts, lease.epoch, {}, frozen, asked)
     now, chunk = parts.now(), change.scope.chunk
-    _require_asked(models.failed, asked, chunk, parts)
+    _require_asked(models, asked, chunk, parts)
     around = Circumstances(epoch=lease.epoch, now=now, cause=cause_of(chunk), versions=parts.tables.versions())
     manifests = manifests_of(change, around, parts)
     cycle = publication.Cycle(
@@ -164,6 +165,7 @@ def _publish(change: Change, asked: set[str], lease: Lease, parts: Parts, began:
         published_at=now,
         watermarks=models.watermarks,
         reworked=_reworked(chunk),
+        frozen=models.frozen,
     )
     is_same = not manifests and cycle.versions == publication.published_versions(parts.ledger, parts.pipeline.name)
     publication.publish(parts.ledger, lease, cycle if is_same else record_manifests(cycle, lease, parts))
@@ -174,12 +176,16 @@ def _publish(change: Change, asked: set[str], lease: Lease, parts: Parts, began:
     return CycleReport(manifests=manifests, models=models.reports, published_at=now, seconds=seconds)
 
 
-def _require_asked(failed: Mapping[str, Exception], asked: set[str], chunk: Chunk, parts: Parts) -> None:
+def _require_asked(models: Recomputed, asked: set[str], chunk: Chunk, parts: Parts) -> None:
     """Raise what kept a model back that was asked for by name.
 
     Not where its input is damaged and batches of the order are left: one of the next chunks may mend that table, and
     the model's grains stay marked until then.
     """
+    failed = models.failed
+    for name in chunk.order.assets:
+        if name in models.frozen:
+            raise FrozenModelError(name, models.frozen[name])
     left = set(orders.batches_left(parts.ledger, chunk.order.id)) - {batch.id for batch in chunk.batches}
     for name in sorted(failed.keys() & asked if chunk.order.assets else ()):
         if not left or not isinstance(failed[name], DamagedTableError):
