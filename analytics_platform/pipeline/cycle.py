@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +11,7 @@ from analytics_platform.ledger.postgres import publication
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.pipeline.freeze import frozen_models
 from analytics_platform.pipeline.judge import Decided, judge, write
-from analytics_platform.pipeline.land import land, settled
+from analytics_platform.pipeline.land import BronzeWriter, land, settled
 from analytics_platform.pipeline.manifests import Circumstances, write_manifest
 from analytics_platform.pipeline.models import Recomputed, recompute_models
 from analytics_platform.pipeline.parts import Parts
@@ -34,7 +33,7 @@ class CycleReport:
 def run_cycle(batches: Sequence[Batch], lease: Lease, parts: Parts) -> CycleReport:
     """Land, judge, write, recompute and publish; every step may be repeated after a kill."""
     clock = StageClock()
-    with ThreadPoolExecutor(1, thread_name_prefix="bronze") as writer:  # judging keeps one core busy, Parquet another
+    with BronzeWriter() as writer:  # judging keeps one core busy, Parquet another
         landed = [(batch, land(batch, parts, lease.epoch, writer)) for batch in batches]
         clock.ended("land")
         judged = [judge(batch, rows, parts) for batch, rows in landed]

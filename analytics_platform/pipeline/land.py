@@ -1,15 +1,22 @@
 """Landing: a batch's offsets are read from Kafka once and committed to bronze; later steps read bronze."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.errors import BronzeLostError, OffsetsLostError, TopicChangedError, UnaccountedError
+from analytics_platform.errors import (
+    BronzeLostError,
+    FencedError,
+    OffsetsLostError,
+    TopicChangedError,
+    UnaccountedError,
+)
 from analytics_platform.facts import Batch, BatchState, Failpoint, OffsetRange
 from analytics_platform.ingest.plan import lost_since_planned, still_there
 from analytics_platform.ingest.records import CHUNK_BYTES, DECODED_BYTES, RECORDS_SCHEMA, Gap
@@ -34,7 +41,33 @@ class Landed:
     commit: Future[int]
 
 
-def land(batch: Batch, parts: Parts, epoch: int, writer: Executor) -> Landed:
+class BronzeWriter:
+    """Makes commits in a thread, one after another, while rows are judged; it is left when all of them are made.
+
+    A commit that was fenced off is raised, whatever else has failed: who loses the lock has mostly lost its connection
+    before, and a connection that was cut does not say that somebody else has taken over.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bronze")
+        self._commits: list[Future[int]] = []
+
+    def submit(self, commit: Callable[[], int]) -> Future[int]:
+        """Have it made after those before it."""
+        self._commits.append(self._thread.submit(commit))
+        return self._commits[-1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+        for failure in (commit.exception() for commit in self._commits):
+            if isinstance(failure, FencedError):
+                raise failure
+
+
+def land(batch: Batch, parts: Parts, epoch: int, writer: BronzeWriter) -> Landed:
     """Read the batch from Kafka and have it committed to bronze, or read it back where that has been done.
 
     `writer` makes one commit after another; meanwhile the rows can be judged. Write nothing that rests on them before
@@ -52,7 +85,7 @@ def land(batch: Batch, parts: Parts, epoch: int, writer: Executor) -> Landed:
     return Landed(
         rows=pa.concat_tables([with_batch(RECORDS_SCHEMA.empty_table(), batch.id.number), *files]),
         payloads=np.concatenate([NOTHING, *payloads]),
-        commit=writer.submit(_commit, bronze, files, payloads, epoch),
+        commit=writer.submit(lambda: _commit(bronze, files, payloads, epoch)),
     )
 
 

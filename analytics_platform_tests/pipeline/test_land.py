@@ -1,19 +1,18 @@
 """Landing: chunks become files of one commit, in order; what the log does not account for is not landed."""
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Event
 
 import pyarrow as pa
 import pytest
 
-from analytics_platform.errors import UnaccountedError
+from analytics_platform.errors import FencedError, UnaccountedError
 from analytics_platform.facts import BatchState
 from analytics_platform.ingest.plan import plan_batch
 from analytics_platform.ingest.records import RECORDS_SCHEMA
 from analytics_platform.ledger.postgres import planning
-from analytics_platform.pipeline.land import land, settled
+from analytics_platform.pipeline.land import BronzeWriter, land, settled
 from analytics_platform_tests.fakes import FakeReader, FakeRecord
 from analytics_platform_tests.pipeline.orders import kafka_with, lease, opened, order
 
@@ -54,14 +53,14 @@ def test_rows_that_a_reader_loses_are_no_gaps(ledger_dsn, tmp_path):
 
 
 def landed_rows(batch, parts):
-    with ThreadPoolExecutor(1) as writer:
+    with BronzeWriter() as writer:
         landed = land(batch, parts, 1, writer)
         settled(batch, landed, parts)
     return landed.rows
 
 
 def test_a_batch_counts_as_landed_once_bronze_holds_it_and_not_before(ledger_dsn, tmp_path):
-    with opened(ledger_dsn, tmp_path, kafka_with([[order(1)], []])) as parts, ThreadPoolExecutor(1) as writer:
+    with opened(ledger_dsn, tmp_path, kafka_with([[order(1)], []])) as parts, BronzeWriter() as writer:
         held, batch = Event(), planned(parts)
         writer.submit(held.wait)
         landed = land(batch, parts, 1, writer)
@@ -72,6 +71,22 @@ def test_a_batch_counts_as_landed_once_bronze_holds_it_and_not_before(ledger_dsn
         assert settled(batch, landed, parts) == landed.commit.result()
         assert parts.tables.by_name["orders/bronze"].rows() == 1
         assert planning.open_batches(parts.ledger, ["orders"])[0].state is BatchState.LANDED
+
+
+def fenced():
+    raise FencedError("orders/bronze", 1, 2)
+
+
+def test_a_fence_says_more_than_what_failed_besides():
+    with pytest.raises(FencedError, match="epoch 2 took over from 1"), BronzeWriter() as writer:
+        writer.submit(fenced)
+        raise ConnectionError
+
+
+def test_what_fails_without_a_fence_is_said_as_it_is():
+    with pytest.raises(ConnectionError), BronzeWriter() as writer:
+        writer.submit(lambda: 1 // 0)
+        raise ConnectionError
 
 
 def test_large_batches_become_several_files_of_one_commit(ledger_dsn, tmp_path):

@@ -1,11 +1,9 @@
 """Ours, landing only: batches are planned, read, and committed to bronze with their content hash."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 from analytics_platform.ingest.plan import plan_batch
 from analytics_platform.ledger.postgres import lease as leases
 from analytics_platform.ledger.postgres import planning
-from analytics_platform.pipeline.land import land, settled
+from analytics_platform.pipeline.land import BronzeWriter, land, settled
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform_tests.bench.sides.ours import opened, this_hour
 from analytics_platform_tests.bench.sides.stage import perform, task
@@ -22,7 +20,7 @@ def _land(parts: Parts) -> int:
     rows = 0
     with (
         leases.taken(parts.ledger, parts.pipeline.name, "bench", this_hour()) as lease,
-        ThreadPoolExecutor(1) as writer,
+        BronzeWriter() as writer,
     ):
         offsets = parts.reader.offsets([stream.topic])[stream.topic]
         while True:
