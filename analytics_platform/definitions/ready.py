@@ -10,11 +10,11 @@ from typing import Final
 import psycopg
 
 from analytics_platform.definitions.opening import open_parts, open_reader
+from analytics_platform.lake.shapes import Layer
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.postgres import connect
 from analytics_platform.products import catalog
-from analytics_platform.quality.contract import Scope
-from analytics_platform.quality.soda import ready
+from analytics_platform.quality.batch import rehearse
 from analytics_platform.registry.drafts import without_drafts
 from analytics_platform.settings import read_settings
 
@@ -40,8 +40,7 @@ class Ready:
             for pipeline in pipelines:
                 parts = self._parts[pipeline.name] = open_parts(pipeline, settings, ledger, reader)
                 for stream in parts.pipeline.streams:
-                    if stream.contract:
-                        ready(stream.contract, stream.name, Scope.BATCH).build()
+                    rehearse(stream, parts.tables.of(stream.name, Layer.SILVER).shape.columns)
             self._opened = opened.pop_all()
 
     def take(self, pipeline: str, application: str) -> Parts | None:

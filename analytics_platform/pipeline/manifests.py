@@ -16,6 +16,7 @@ from analytics_platform.facts import Batch, CheckResult, Manifest, Outcome, Verd
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.silver import count_distinct
 from analytics_platform.pipeline.judge import Judged
+from analytics_platform.pipeline.measures import measures_of
 from analytics_platform.pipeline.models import count_too_late
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Severity, Stream
@@ -65,7 +66,7 @@ def write_manifest(
     """A batch's next manifest; UnreconciledError where rows do not add up. Freshness stays that of the first one."""
     number, case = batch.id.number, judged.case
     bronze = _of_bronze(judged, number)
-    silver = _of_batch(judged.silver, number, judged)
+    silver, exceptions = (_of_batch(rows, number, judged) for rows in (judged.silver, judged.exceptions))
     outcomes = judged.decision.counts(case.rows_of(number))
     manifest = Manifest(
         **_about(batch, around, earlier),
@@ -76,7 +77,10 @@ def write_manifest(
         verdicts=_verdicts(batch, judged, silver, earlier, parts, around.now),
         newest_event_at=newest_after(judged, number),
         reader_schema_id=case.pins.reader_schema_id,
-        metrics=_metrics(bronze, outcomes, earlier, around.now),
+        metrics={
+            **_metrics(bronze, outcomes, earlier, around.now),
+            **measures_of(silver, exceptions, parts.schemas[batch.id.stream].writers),
+        },
         contract_digest=case.pins.contract_digest,
         topic_id=case.topic_id,
         too_late=count_too_late(batch.id.stream, silver, parts),

@@ -7,12 +7,17 @@ from datetime import datetime
 from analytics_platform.facts import Outcome
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
+MISSING, SCHEMA, LATE_ROWS = "missing.", "schema.", "late_rows"  # as manifests name them
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourOfStream:
-    """What an hour of a stream came to so far. Times in seconds; `at` is when its newest batch was published."""
+    """What an hour of a stream came to so far. Times in seconds; `at` is when its newest batch was published.
+
+    `measures` are sums over its batches: `missing.<column>` values, `schema.<id>` rows, `late_rows`; `late_seconds` is
+    how far its latest row was behind.
+    """
 
     stream: str
     batches: int
@@ -26,6 +31,8 @@ class HourOfStream:
     age_seconds: float
     timeliness_seconds: float | None
     at: datetime
+    measures: Mapping[str, float] = field(default_factory=dict)
+    late_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +81,10 @@ def families(
             "From the newest event to readers, of the last batch.",
             lambda h: h.timeliness_seconds,
         ),
+        gauge("ap_hour_rows_late", "Published rows behind their partition's newest event.", _late_rows),
+        gauge("ap_lateness_seconds", "How far the hour's latest published row was behind.", lambda h: h.late_seconds),
+        Family(name="ap_missing_ratio", help="Missing values of a published column.", samples=_missing(found)),
+        Family(name="ap_schema_ratio", help="Rows written in a schema, by its id.", samples=_schemas(found)),
         gauge("ap_silence_seconds", "Since the newest batch was published.", lambda h: (now - h.at).total_seconds()),
         Family(
             name="ap_checks_failing",
@@ -114,7 +125,31 @@ def _uniqueness(hour: HourOfStream) -> float | None:
     return _share(hour.rows - copies, hour.rows)
 
 
-def _share(part: int, whole: int) -> float | None:
+def _late_rows(hour: HourOfStream) -> float:
+    return hour.measures.get(LATE_ROWS, 0.0)
+
+
+def _missing(hours: Iterable[HourOfStream]) -> list[tuple[Mapping[str, str], float]]:
+    """Of the columns in which a value was missing."""
+    return [
+        ({"stream": h.stream, "column": name.removeprefix(MISSING)}, value / h.outcomes[Outcome.PUBLISHED])
+        for h in hours
+        for name, value in sorted(h.measures.items())
+        if name.startswith(MISSING) and h.outcomes.get(Outcome.PUBLISHED)
+    ]
+
+
+def _schemas(hours: Iterable[HourOfStream]) -> list[tuple[Mapping[str, str], float]]:
+    """Of the schemas that the hour's rows were written in; ids that are not published share one name."""
+    return [
+        ({"stream": h.stream, "schema": name.removeprefix(SCHEMA)}, value / h.rows)
+        for h in hours
+        for name, value in sorted(h.measures.items())
+        if name.startswith(SCHEMA) and h.rows
+    ]
+
+
+def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 

@@ -39,11 +39,6 @@ class ReadyContract:
         self._text, self._where = text, where
         self._built: Any = None
 
-    def build(self) -> None:
-        """Be ready before there are rows: building takes longer than verifying."""
-        with _lock:
-            self._build()
-
     def verify(self, tables: Mapping[str, Any], at: datetime) -> dict[str, Measured]:
         """What Soda measures over these Arrow tables or datasets, by path, as of that time."""
         with _lock:

@@ -19,6 +19,7 @@ from analytics_platform.service import about, compatibility, schemas, settings, 
 from analytics_platform.service.bodies import LARGEST
 from analytics_platform.service.endpoint import Call, Endpoint, Raw
 from analytics_platform.service.errors import Code, RequestError, body_of, code_of, status_of
+from analytics_platform.service.metrics import Measure, metrics_route
 from analytics_platform.service.registry import ServedRegistry
 
 log = logging.getLogger(__name__)
@@ -36,11 +37,13 @@ ENDPOINTS = (
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def application(registry: ServedRegistry) -> ASGIApp:
-    """The service over that registry."""
+def application(registry: ServedRegistry, measure: Measure | None = None) -> ASGIApp:
+    """The service over that registry, and /metrics if there is what measures."""
     routes = [Route(e.path, _handler(e, registry), methods=[e.method]) for e in ENDPOINTS]
     document = about.openapi(ENDPOINTS)
     routes.append(Route("/openapi.json", _fixed(document), methods=["GET"]))
+    if measure is not None:
+        routes.append(metrics_route(measure))
     app = Starlette(
         routes=_by_path(routes),
         exception_handlers={

@@ -8,6 +8,7 @@ import uvicorn
 from analytics_platform.products import catalog
 from analytics_platform.registry.publish import Step
 from analytics_platform.service.app import application
+from analytics_platform.service.metrics import measure_from
 from analytics_platform.service.registry import ServedRegistry
 from analytics_platform.settings import Settings
 
@@ -30,7 +31,7 @@ def serve(settings: Settings, port: int, reached: Callable[[Step], None] | None 
     registry.start()
     try:
         uvicorn.run(
-            application(registry),
+            application(registry, measure_from(settings.ledger_dsn, catalog())),
             host=HOST,
             port=port,
             access_log=False,

@@ -19,7 +19,6 @@ from pathlib import Path
 import pyarrow as pa
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from analytics_platform.cli.metrics import measured
 from analytics_platform.ingest.kafka.fetch import KafkaReader
 from analytics_platform.lake.duckdb import connect as connect_duckdb
 from analytics_platform.lake.duckdb import read_files
@@ -36,6 +35,7 @@ from analytics_platform.quality.metrics import render
 from analytics_platform.quality.unnoticed import Report as Mutation
 from analytics_platform.quality.unnoticed import mutation_report
 from analytics_platform.registry.folder import read_schemas
+from analytics_platform.service.metrics import measured
 from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
 from analytics_platform_tests.proofs.report import ROOT, Report
 
@@ -125,7 +125,7 @@ def _judge(report: Report, reports: list[Mutation]) -> None:
 
 def _metrics(report: Report, parts: Parts) -> None:
     promtool = _promtool(report)
-    found = measured(parts.ledger, datetime.now(UTC))
+    found = measured(parts.ledger, catalog(), datetime.now(UTC))
     text = render(found, is_openmetrics=False)
     for name, shown in (("its own text", text), ("OpenMetrics", render(found, is_openmetrics=True))):
         said = _check(promtool, shown)

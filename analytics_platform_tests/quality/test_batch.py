@@ -1,6 +1,6 @@
 """Contracts on batches: each batch on its own, rows that pass their rules apart from all that were read."""
 
-from analytics_platform.quality.batch import verify_batches
+from analytics_platform.quality.batch import rehearse, verify_batches
 from analytics_platform_tests.pipeline.orders import ORDERS
 from analytics_platform_tests.quality.batches import CHECKED, batch
 
@@ -35,6 +35,13 @@ def test_a_batch_of_which_nothing_passes_fails_only_what_can_be_said_of_it():
 def test_a_batch_without_rows_and_a_stream_without_a_contract_have_nothing_to_fail():
     assert verify_batches(CHECKED, {1: batch([])}) == {}
     assert verify_batches(ORDERS, {1: batch([1])}) == {}
+
+
+def test_a_rehearsal_changes_no_verdict_and_needs_no_contract():
+    columns = batch([10]).drop_columns(["reason"]).schema
+    rehearse(ORDERS, columns)
+    rehearse(CHECKED, columns)
+    assert failed(verify_batches(CHECKED, {1: batch([10, None])})[1]) == {"columns_amount_checks_missing"}
 
 
 def test_the_same_rows_get_the_same_verdict_whenever_they_are_judged():

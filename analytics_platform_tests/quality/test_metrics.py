@@ -1,17 +1,20 @@
 """Metrics are right by their sums, bounded in their labels, and well-formed."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.cli.metrics import measured
+from analytics_platform.catalog import catalog_of
 from analytics_platform.facts import Outcome
 from analytics_platform.ledger.postgres import metrics as store
 from analytics_platform.quality.metrics import Family, HourOfStream, families, render
+from analytics_platform.service.metrics import measured
 from analytics_platform_tests.alerts.test_deliver import publish
 from analytics_platform_tests.ledger.test_publication import HOUR, cycle, ledger, manifest
+from analytics_platform_tests.pipeline.house import stream
 
 __all__ = ["cycle", "ledger"]
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -52,6 +55,17 @@ def test_ratios_follow_from_outcomes():
     assert value(found, "ap_checks_failing", asset="bids/silver", severity="error") == 3.0
 
 
+def test_what_is_missing_late_and_written_in_which_schema_is_shown_by_share():
+    measures = {"missing.price": 8.0, "schema.3": 90.0, "schema.unknown": 10.0, "late_rows": 5.0}
+    counted = replace(hour(published=80, quarantined=20), measures=measures, late_seconds=7.5)
+    found = families([counted], {}, {}, NOON)
+    assert value(found, "ap_missing_ratio", stream="bids", column="price") == 0.1
+    assert value(found, "ap_schema_ratio", stream="bids", schema="3") == 0.9
+    assert value(found, "ap_schema_ratio", stream="bids", schema="unknown") == 0.1
+    assert value(found, "ap_hour_rows_late", stream="bids") == 5.0
+    assert value(found, "ap_lateness_seconds", stream="bids") == 7.5
+
+
 def test_an_hour_without_rows_has_no_ratios_and_divides_by_nothing():
     found = {f.name: f.samples for f in families([hour()], {}, {}, NOON)}
     assert not found["ap_validity_ratio"] and found["ap_hour_batches"]
@@ -72,4 +86,4 @@ def test_the_ledger_sums_the_latest_revisions_of_the_newest_hour(ledger):
     assert (row["batches"], row["rows"], row["gaps"], row["verdicts"], row["failed"]) == (2, 18, 2, 2, 1)
     assert row["outcomes"] == {"published": 16, "conflict": 2}
     assert store.failing_counts(ledger) == {("s/silver", "error"): 1}
-    assert all(family.name.startswith("ap_") for family in measured(ledger, NOON))
+    assert all(family.name.startswith("ap_") for family in measured(ledger, catalog_of([stream("s")]), NOON))

@@ -23,12 +23,16 @@ HOURS = """
         (array_agg(extract(epoch from published_at - (
             select max(e.value::timestamptz) from jsonb_each_text(body -> 'newest_event_at') e))::float8
             order by number desc))[1],
-        max(published_at)
+        max(published_at),
+        (select jsonb_object_agg(o.key, o.total) from (
+            select e.key, sum(e.value::float8) as total from latest l, jsonb_each_text(l.body -> 'metrics') e
+            where l.stream = latest.stream and e.key ~ '^(missing[.]|schema[.]|late_rows$)' group by e.key) o),
+        max((body -> 'metrics' ->> 'late_seconds')::float8)
     from latest group by stream order by stream
 """
 HOUR_NAMES = (
     *("stream", "batches", "offsets", "gaps", "rows", "outcomes", "too_late", "verdicts", "failed"),
-    *("age_seconds", "timeliness_seconds", "at"),
+    *("age_seconds", "timeliness_seconds", "at", "measures", "late_seconds"),
 )
 
 
