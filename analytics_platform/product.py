@@ -42,6 +42,13 @@ class OnFailure(StrEnum):
     FREEZE_MODELS = "freeze_models"  # it is published; models that read the column keep what they have until then
 
 
+class BehindHeld(StrEnum):
+    """What becomes of a stream's records that come after a batch which is held."""
+
+    CONTINUE = "continue"  # they are published: a held batch stops only what depends on it
+    WAIT = "wait"  # they stay in Kafka until somebody has decided: nothing overtakes anything
+
+
 class SchemaCheck(StrEnum):
     """What is checked of the schemas that a batch is written in and read with."""
 
@@ -112,8 +119,9 @@ class Stream:
     `late_within` is how far behind the newest event of its partition a row may be before it is refused as
     beyond the horizon; ids are deduplicated over the same span. A partition without news for `idle_after` no longer
     holds the watermark back. `strict_schemas` are the checks of schemas that hold a batch; the others warn.
-    `unknown_schemas_at_most` and `deprecated_at_most` are shares of a batch's records. `contract` is the text of its
-    data contract, attached when the catalogue is opened.
+    `unknown_schemas_at_most` and `deprecated_at_most` are shares of a batch's records. `behind_held` says whether
+    records wait behind a held batch, `approvers` who must agree to what others decide about its batches.
+    `contract` is the text of its data contract, attached when the catalogue is opened.
     """
 
     name: str
@@ -138,6 +146,8 @@ class Stream:
     strict_schemas: tuple[SchemaCheck, ...] = ()
     unknown_schemas_at_most: float = 0.05
     deprecated_at_most: float = 1.0
+    behind_held: BehindHeld = BehindHeld.CONTINUE
+    approvers: tuple[str, ...] = ()
     contract: str = field(default="", repr=False)
 
 

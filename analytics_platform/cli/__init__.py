@@ -26,6 +26,10 @@ COMMANDS = {
         "Schemas: list, show, register, sync; what changes, whom it would hurt.",
     ),
     "batch": ("analytics_platform.cli.batch", "Batches and what became of them: list, show."),
+    "quarantine": (
+        "analytics_platform.cli.quarantine",
+        "Rows that silver does not hold: list, show, redrive, discard.",
+    ),
     "backfill": ("analytics_platform.cli.backfill", "Judge past hours again with today's versions, and watch it."),
     "ledger": ("analytics_platform.cli.ledger", "Rebuild the ledger from the tables, after Postgres was lost."),
     "table": ("analytics_platform.cli.table", "The tables on disk: check, repair."),

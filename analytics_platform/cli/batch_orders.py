@@ -2,7 +2,7 @@
 
 import getpass
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,12 +13,12 @@ import psycopg
 
 from analytics_platform.cli.batch_name import BatchName
 from analytics_platform.cli.output import as_json, say_json
-from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import BatchId
+from analytics_platform.ledger.decision import Decision, order_of
 from analytics_platform.ledger.postgres import rework
 from analytics_platform.ledger.postgres.publication import manifest_of
 from analytics_platform.ledger.postgres.tracing import lease_since
-from analytics_platform.ledger.rework import Kind, Order, OrderState, Progress
+from analytics_platform.ledger.rework import Kind, OrderState, Progress
 from analytics_platform.local.waiting import pause
 from analytics_platform.postgres import connect
 from analytics_platform.products import catalog
@@ -34,6 +34,7 @@ def decision(verb: Callable[..., None]) -> Callable[..., None]:
         as_json,
         click.option("--no-wait", is_flag=True, help="Give the order, and do not watch it."),
         click.option("--by", default=getpass.getuser, show_default="you", help="Who says so."),
+        click.option("--approved-by", default="", help="Who agrees, where the stream asks for an approver."),
         click.option("--reason", required=True, help="Why; everybody sees it."),
         click.argument("batches", type=BatchName(), nargs=-1, required=True),
     ):
@@ -43,45 +44,45 @@ def decision(verb: Callable[..., None]) -> Callable[..., None]:
 
 @click.command(epilog="Example: ap batch rerun bids/7 bids/8 --reason 'the rule on prices was wrong'")
 @decision
-def rerun(batches: Sequence[tuple[str, int]], reason: str, by: str, no_wait: bool, as_json: bool) -> None:
+def rerun(batches: Sequence[tuple[str, int]], no_wait: bool, as_json: bool, **about: str) -> None:
     """Judge batches again with today's schema and contract."""
-    _order(Kind.RERUN, batches, reason, by, watch=not no_wait, as_json=as_json)
+    give(decided(Kind.RERUN, batches, about), watch=not no_wait, as_json=as_json)
 
 
 @click.command(epilog="Example: ap batch release bids/7 --reason 'a known spike: the sale began'")
 @decision
-def release(batches: Sequence[tuple[str, int]], reason: str, by: str, no_wait: bool, as_json: bool) -> None:
+def release(batches: Sequence[tuple[str, int]], no_wait: bool, as_json: bool, **about: str) -> None:
     """Let held or discarded batches in: judged row by row with their own pins, whatever their checks say."""
-    _order(Kind.RELEASE, batches, reason, by, watch=not no_wait, as_json=as_json)
+    give(decided(Kind.RELEASE, batches, about), watch=not no_wait, as_json=as_json)
 
 
 @click.command(epilog="Example: ap batch discard bids/7 --reason 'a load test, not our users'")
 @decision
-def discard(batches: Sequence[tuple[str, int]], reason: str, by: str, no_wait: bool, as_json: bool) -> None:
+def discard(batches: Sequence[tuple[str, int]], no_wait: bool, as_json: bool, **about: str) -> None:
     """Take every row of held or published batches out of silver and the models; they stay in exceptions."""
-    _order(Kind.DISCARD, batches, reason, by, watch=not no_wait, as_json=as_json)
+    give(decided(Kind.DISCARD, batches, about), watch=not no_wait, as_json=as_json)
 
 
 @click.command(epilog="Example: ap batch retract bids/7 --reason 'prices were euros, not cents'")
 @decision
-def retract(batches: Sequence[tuple[str, int]], reason: str, by: str, no_wait: bool, as_json: bool) -> None:
+def retract(batches: Sequence[tuple[str, int]], no_wait: bool, as_json: bool, **about: str) -> None:
     """Take published batches back: out of silver and the models; copies that they kept out come in, readers are told.
 
     `ap batch release` undoes it.
     """
-    _order(Kind.RETRACT, batches, reason, by, watch=not no_wait, as_json=as_json)
+    give(decided(Kind.RETRACT, batches, about), watch=not no_wait, as_json=as_json)
 
 
 @click.command(epilog="Example: ap batch rejudge bids/7 --reason 'does its verdict reproduce?'")
 @decision
-def rejudge(batches: Sequence[tuple[str, int]], reason: str, by: str, no_wait: bool, as_json: bool) -> None:
+def rejudge(batches: Sequence[tuple[str, int]], no_wait: bool, as_json: bool, **about: str) -> None:
     """Judge batches again with what they were judged with, and compare: nothing changes, if their verdicts reproduce.
 
     The rows, schema and contract are those that are pinned. Of code and libraries there are only today's: where a batch
     was judged with others, that is said, and a difference may be theirs.
     """
     _say_versions(batches)
-    _order(Kind.REJUDGE, batches, reason, by, watch=not no_wait, as_json=as_json)
+    give(decided(Kind.REJUDGE, batches, about), watch=not no_wait, as_json=as_json)
 
 
 def _say_versions(batches: Sequence[tuple[str, int]]) -> None:
@@ -93,32 +94,21 @@ def _say_versions(batches: Sequence[tuple[str, int]]) -> None:
                     click.echo(f"{stream}/{number} was judged with {name} {then}, which is gone: now {now}", err=True)
 
 
-def _order(kind: Kind, batches: Sequence[tuple[str, int]], reason: str, by: str, *, watch: bool, as_json: bool) -> None:
-    order = Order(
-        pipeline=_pipeline_of(batches),
-        kind=kind,
-        requested_by=by,
-        reason=reason,
-        requested_at=datetime.now(UTC),
-        batches=tuple(BatchId(stream=stream, number=number) for stream, number in batches),
-    )
+def decided(kind: Kind, batches: Sequence[tuple[str, int]], about: Mapping[str, str]) -> Decision:
+    """The decision that a command's options spell: who, why, and who agrees."""
+    found = tuple(BatchId(stream=stream, number=number) for stream, number in batches)
+    return Decision(kind=kind, batches=found, **about)
+
+
+def give(decision: Decision, *, watch: bool, as_json: bool) -> None:
+    """Give the order, watch it, say what it changed, and exit: 1 if it failed."""
+    order = order_of(decision, catalog(), datetime.now(UTC))
     with connect(read_settings().ledger_dsn, application="ap batch") as ledger:
         order_id = rework.give(ledger, order)
         click.echo(f"ordered as {order_id}", err=True)
         seen = _watched(ledger, order_id) if watch else _seen(ledger, order_id)
     _say(seen, as_json=as_json)
     sys.exit(0 if seen.state in (OrderState.OPEN, OrderState.DONE) else 1)
-
-
-def _pipeline_of(batches: Sequence[tuple[str, int]]) -> str:
-    declared = catalog().streams
-    names = {declared[stream].pipeline for stream, _ in batches if stream in declared}
-    unknown = [stream for stream, _ in batches if stream not in declared]
-    if unknown:
-        raise DeclarationError(f"stream {unknown[0]}", "is not declared", "see `ap stream list`")
-    if len(names) > 1:
-        raise DeclarationError("the batches", f"are of pipelines {', '.join(sorted(names))}", "order one at a time")
-    return names.pop()
 
 
 def _watched(ledger: psycopg.Connection, order_id: str) -> Progress:

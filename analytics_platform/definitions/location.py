@@ -10,6 +10,7 @@ import dagster as dg
 
 from analytics_platform.definitions.alerting import alert_sensor
 from analytics_platform.definitions.assets import jobs, pipeline_assets, topic_assets
+from analytics_platform.definitions.decisions import decide_job
 from analytics_platform.definitions.maintenance import maintenance, nightly
 from analytics_platform.definitions.resources import PlatformResource
 from analytics_platform.definitions.sensors import LISTEN_SECONDS, planner_sensor
@@ -44,7 +45,7 @@ def build(
     return dg.Definitions(
         assets=[*topics, *tables.values()],
         asset_checks=[found for _, found in verified],
-        jobs=[*leases, *contracts, maintenance],
+        jobs=[*leases, *contracts, maintenance, *([decide_job] if pipelines else [])],
         schedules=[nightly, *every_while],
         sensors=[planner_sensor(pipelines, leases, listen_seconds), alert_sensor(declared, schemas or {})]
         if pipelines

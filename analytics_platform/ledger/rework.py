@@ -23,6 +23,7 @@ class Kind(StrEnum):
     DISCARD = "discard"
     RETRACT = "retract"
     REJUDGE = "rejudge"
+    REDRIVE = "redrive"
 
 
 class OrderState(StrEnum):
@@ -46,7 +47,7 @@ class OrderRefusedError(LedgerError):
 
 
 RETRACTED = "retracted"
-TODAYS_VERSIONS = (Kind.BACKFILL, Kind.RERUN)
+TODAYS_VERSIONS = (Kind.BACKFILL, Kind.RERUN, Kind.REDRIVE)
 PERSONS = (Kind.RELEASE, Kind.DISCARD, Kind.RETRACT)
 
 

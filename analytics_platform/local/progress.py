@@ -10,9 +10,9 @@ import psycopg
 from analytics_platform.errors import PlatformError
 from analytics_platform.facts import OPEN_STATES, PartitionOffsets
 from analytics_platform.ingest.kafka.fetch import KafkaReader
+from analytics_platform.ledger.postgres import planning
 from analytics_platform.ledger.postgres.frozen import Frozen, frozen_now
 from analytics_platform.ledger.postgres.pauses import Pause, pauses
-from analytics_platform.ledger.postgres.planning import is_on_hold
 from analytics_platform.local.dagster_processes import newest_heartbeat, recent_failures, run_counts
 from analytics_platform.postgres import connect
 from analytics_platform.product import Stream
@@ -31,6 +31,7 @@ select s.name, m.number, m.body -> 'newest_event_at', m.body -> 'verdicts'
                       where stream = s.name order by number desc, revision desc limit 1) m"""
 
 Finished = dict[tuple[str, int], int]  # by topic id and partition
+Held = Mapping[str, int]
 PUBLISHED_AT = "select published_at from publication order by number desc limit 1"
 
 
@@ -60,6 +61,7 @@ class Progress:
     holds: tuple[str, ...] = ()
     pauses: tuple[Pause, ...] = ()
     frozen: tuple[Frozen, ...] = ()
+    held: Mapping[str, int] = field(default_factory=dict)  # by stream, the first batch that somebody must decide about
     unreachable: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -94,9 +96,9 @@ class Observer:
         """The instance now; what does not answer is named in the result, never raised."""
         unreachable: dict[str, str] = {}
         offsets = self._try("broker", unreachable, self._offsets) or {}
-        ledger = self._try("ledger", unreachable, self._ledger) or ({}, [], [], None, [], [])
+        ledger = self._try("ledger", unreachable, self._ledger) or ({}, [], [], None, [], [], {})
         dagster = self._try("dagster", unreachable, self._dagster) or ({}, (0, None), None)
-        finished, newest, holds, published_at, paused, frozen = ledger
+        finished, newest, holds, published_at, paused, frozen, held = ledger
         return Progress(
             at=datetime.now(UTC),
             streams=tuple(_stream(s, offsets.get(s.topic, []), finished, newest) for s in self.streams),
@@ -107,6 +109,7 @@ class Observer:
             holds=tuple(holds),
             pauses=tuple(paused),
             frozen=tuple(frozen),
+            held=held,
             unreachable=unreachable,
         )
 
@@ -146,7 +149,7 @@ class Observer:
         self._reader = self._reader or KafkaReader(self.kafka_bootstrap, patience_seconds=3)
         return self._reader.offsets([stream.topic for stream in self.streams])
 
-    def _ledger(self) -> tuple[Finished, list[tuple], list[str], datetime | None, list[Pause], list[Frozen]]:
+    def _ledger(self) -> tuple[Finished, list[tuple], list[str], datetime | None, list[Pause], list[Frozen], Held]:
         connection = self._connection("ledger", self.ledger_dsn)
         rows = connection.execute(FINISHED, [list(OPEN_STATES)]).fetchall()
         finished = {(topic, partition): offset for topic, partition, offset in rows}
@@ -154,7 +157,8 @@ class Observer:
         published = connection.execute(PUBLISHED_AT).fetchone()
         published_at = published[0] if published else None
         paused = pauses(connection, datetime.now(UTC))
-        return finished, newest, is_on_hold(connection), published_at, paused, frozen_now(connection)
+        held = planning.held(connection, [s.name for s in self.streams])
+        return finished, newest, planning.is_on_hold(connection), published_at, paused, frozen_now(connection), held
 
     def _dagster(self) -> tuple[dict[str, int], tuple[int, datetime | None], datetime | None]:
         connection = self._connection("dagster", self.dagster_dsn)

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from analytics_platform.local.instance import Instance, PartState
 from analytics_platform.local.progress import Progress, StreamProgress
-from analytics_platform.product import Stream
+from analytics_platform.product import BehindHeld, Stream
 
 HEARTBEAT_STALE = timedelta(seconds=90)  # the daemon says every 30 s that it lives
 ESSENTIAL = ("postgres", "broker", "code-server", "daemon")  # without one of them nothing new is published
@@ -146,10 +146,22 @@ def _failures(progress: Progress) -> Iterator[Finding]:
     yield Finding(level=level, what=what, next="ap logs --since 1h --process code-server")
 
 
+def _held(stream: Stream, progress: Progress) -> Iterator[Finding]:
+    """A batch that waits for a decision, and records that wait behind it."""
+    if stream.name not in progress.held:
+        return
+    batch = f"{stream.name}/{progress.held[stream.name]}"
+    what = f"{stream.name}: batch {batch} is held until somebody decides"
+    if stream.behind_held is BehindHeld.WAIT:
+        what += ", and all that comes after it waits in Kafka"
+    yield Finding(level=Level.DEGRADED, what=what, next=f"ap batch show {batch}")
+
+
 def _stream(stream: Stream, progress: StreamProgress, observed: Observed) -> Iterator[Finding]:
     show = f"ap batch show {stream.name}/{progress.batches}"
     for check in progress.checks_failed:
         yield Finding(level=Level.DEGRADED, what=f"{stream.name}: check {check} fails", next=show)
+    yield from _held(stream, observed.progress)
     if {"broker", "ledger"} & observed.progress.unreachable.keys():
         return
     newest = progress.newest_event_at

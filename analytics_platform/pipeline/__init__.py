@@ -22,7 +22,7 @@ from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import require_known
 from analytics_platform.pipeline.recover_models import renew_outdated
 from analytics_platform.pipeline.rework import Rework, undo
-from analytics_platform.product import Stream
+from analytics_platform.product import BehindHeld, Stream
 
 log = logging.getLogger(__name__)
 DECIDED = (Layer.SILVER, Layer.EXCEPTIONS)  # the layers that judging writes
@@ -66,14 +66,14 @@ def plan_all(parts: Parts) -> dict[str, dict[int, int]]:
     """Record what is new on every topic as batches; returns by topic the next offset of each partition.
 
     A stream with an open batch gets no further one: while nobody works, what waits becomes one batch and not many.
-    A paused one gets none.
+    A paused one gets none, nor one that waits behind a held batch.
     """
     found = parts.reader.offsets([stream.topic for stream in parts.pipeline.streams])
     follow_schemas(parts)
     waiting = set(parts.pipeline.stream_names)
     if not planning.is_on_hold(parts.ledger):
         waiting = {batch.id.stream for batch in planning.next_batches(parts.ledger, parts.pipeline.stream_names)}
-        waiting |= paused(parts.ledger, parts.pipeline.stream_names, parts.now())
+        waiting |= _stopped(parts)
     return {s.topic: _plan(s, found[s.topic], parts, s.name in waiting) for s in parts.pipeline.streams}
 
 
@@ -98,8 +98,8 @@ def _batch_rows(stream: Stream, parts: Parts) -> int:
 
 
 def has_unplanned(parts: Parts) -> bool:
-    """Whether some topic has offsets beyond the frontier, of a stream that is not paused."""
-    streams = _unpaused(parts)
+    """Whether some topic has offsets beyond the frontier, of a stream that is read now."""
+    streams = _read_now(parts)
     found = parts.reader.offsets([stream.topic for stream in streams])
     for stream in streams:
         offsets = found[stream.topic]
@@ -161,12 +161,18 @@ def to_wait_for(positions: Mapping[str, Mapping[int, int]], parts: Parts) -> dic
     """Those positions beyond which data is for us; where ingestion is held or paused there always is some."""
     if planning.is_on_hold(parts.ledger):
         return {}
-    return {s.topic: positions[s.topic] for s in _unpaused(parts) if s.topic in positions}
+    return {s.topic: positions[s.topic] for s in _read_now(parts) if s.topic in positions}
 
 
-def _unpaused(parts: Parts) -> list[Stream]:
-    pausing = paused(parts.ledger, parts.pipeline.stream_names, parts.now())
-    return [stream for stream in parts.pipeline.streams if stream.name not in pausing]
+def _read_now(parts: Parts) -> list[Stream]:
+    stopped = _stopped(parts)
+    return [stream for stream in parts.pipeline.streams if stream.name not in stopped]
+
+
+def _stopped(parts: Parts) -> set[str]:
+    """The streams of which nothing new is planned: somebody paused them, or they wait behind a held batch."""
+    patient = [stream.name for stream in parts.pipeline.streams if stream.behind_held is BehindHeld.WAIT]
+    return paused(parts.ledger, parts.pipeline.stream_names, parts.now()) | planning.held(parts.ledger, patient).keys()
 
 
 def _next_batches(parts: Parts) -> tuple[list[Batch], dict[str, dict[int, int]]]:

@@ -1,5 +1,6 @@
 """What the facts of an instance mean. Pure."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from analytics_platform.local.instance import Instance, PartRecord, PartState
 from analytics_platform.local.progress import Progress, StreamProgress
 from analytics_platform.local.status import Level, Observed, findings, worst
 from analytics_platform.local.statusline import rate, status_line
-from analytics_platform.product import Stream
+from analytics_platform.product import BehindHeld, Stream
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 BIDS = Stream(name="bids", topic="bids", pipeline="p", description="", owner="o", freshness=timedelta(minutes=2))
@@ -147,3 +148,11 @@ def test_frozen_models_are_one_finding_for_each_cause():
         "bids/silver, price is broken since 11:53, frozen: hot, top",
         "bids/silver, at is broken since 11:53, frozen: hot",
     ]
+
+
+def test_a_held_batch_is_named_and_what_waits_behind_it():
+    patient = replace(BIDS, behind_held=BehindHeld.WAIT)
+    progress = Progress(at=NOW, streams=(bids(),), held={"bids": 7})
+    (goes_on,) = what(findings(observed(progress=progress)), Level.DEGRADED)
+    (waits,) = what(findings(observed(progress=progress, streams=(patient,))), Level.DEGRADED)
+    assert goes_on == "bids: batch bids/7 is held until somebody decides" and waits.endswith("waits in Kafka")

@@ -185,6 +185,14 @@ def mark_landed(connection: psycopg.Connection, batch: Batch, rows: int) -> None
     )
 
 
+def held(connection: psycopg.Connection, streams: Sequence[str]) -> dict[str, int]:
+    """By stream that has a held batch, the first one's number."""
+    if not streams:
+        return {}
+    query = "select stream, min(number) from batch where state = 'held' and stream = any(%s) group by 1"
+    return dict(connection.execute(query, [list(streams)]).fetchall())
+
+
 def is_on_hold(connection: psycopg.Connection) -> list[str]:
     """Why nothing new may be planned; empty if it may."""
     return [row[0] for row in connection.execute("select reason from ingestion_hold order by since").fetchall()]
