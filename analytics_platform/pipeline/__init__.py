@@ -123,9 +123,7 @@ def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleRepo
             yield from _spend(parts.limits.cycle_seconds, rework, parts)
             last_data = time.monotonic()
             continue
-        if parts.followed.is_new:
-            renew_outdated(parts, lease.epoch)
-            parts.followed.is_new = False
+        _renew(parts, lease)
         if batches or is_due(parts):
             planning.assign(parts.ledger, lease.run_id, batches)
             report = run_cycle(batches, lease, parts)
@@ -141,6 +139,13 @@ def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleRepo
             return
         else:
             _wait(positions, parts)
+
+
+def _renew(parts: Parts, lease: Lease) -> None:
+    """Once for schemas that are new to us: models that read columns of theirs are made anew."""
+    if parts.followed.is_new:
+        renew_outdated(parts, lease.epoch)
+        parts.followed.is_new = False
 
 
 def _mend(rework: Rework, parts: Parts) -> Iterator[CycleReport]:

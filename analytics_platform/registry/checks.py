@@ -1,6 +1,6 @@
 """What a stream's schemas must satisfy in each batch, beyond what a record needs to be read. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,10 +36,11 @@ def schema_checks(
     stream: Stream, schemas: StreamSchemas, written: WrittenIn, columns: tuple[Sequence[str], Sequence[str]]
 ) -> tuple[CheckResult, ...]:
     """One result for each rule; `columns` are the table's own, and those that the reader schema wants."""
-    there, wanted = (set(names) for names in columns)
-    broken = _breaks(schemas.reader, _earlier(schemas), stream.compatibility)
+    return (*_writers(stream, written), _compatible(stream, schemas), _table(stream, *map(set, columns)))
+
+
+def _writers(stream: Stream, written: WrittenIn) -> tuple[CheckResult, ...]:
     unknown, deprecated = written.unknown / max(1, written.rows), written.deprecated / max(1, written.rows)
-    differing = sorted(there ^ wanted)
     return (
         _result(
             stream,
@@ -55,20 +56,28 @@ def schema_checks(
             f"{written.deprecated} of {written.rows} records are in a deprecated version",
             {"share": deprecated, "limit_share": stream.deprecated_at_most},
         ),
-        _result(
-            stream,
-            SchemaCheck.COMPATIBLE,
-            not broken,
-            broken[0] if broken else f"version {schemas.reader.version} keeps {stream.compatibility}",
-            {"breaks": float(len(broken)), "version": float(schemas.reader.version)},
-        ),
-        _result(
-            stream,
-            SchemaCheck.TABLE,
-            not differing,
-            f"differing: {', '.join(differing)}" if differing else f"{len(wanted)} columns",
-            {"columns": float(len(there)), "differing": float(len(differing))},
-        ),
+    )
+
+
+def _compatible(stream: Stream, schemas: StreamSchemas) -> CheckResult:
+    broken = _breaks(schemas.reader, _earlier(schemas), stream.compatibility)
+    return _result(
+        stream,
+        SchemaCheck.COMPATIBLE,
+        not broken,
+        broken[0] if broken else f"version {schemas.reader.version} keeps {stream.compatibility}",
+        {"breaks": float(len(broken)), "version": float(schemas.reader.version)},
+    )
+
+
+def _table(stream: Stream, there: Set[str], wanted: Set[str]) -> CheckResult:
+    differing = sorted(there ^ wanted)
+    return _result(
+        stream,
+        SchemaCheck.TABLE,
+        not differing,
+        f"differing: {', '.join(differing)}" if differing else f"{len(wanted)} columns",
+        {"columns": float(len(there)), "differing": float(len(differing))},
     )
 
 

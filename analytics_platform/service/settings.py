@@ -95,50 +95,56 @@ CHANGED = (Code.NOT_PERMITTED, Code.STORE_FAILED)
 PLACES = (("", "of all subjects", ()), ("/{subject}", "of a subject", (Code.INVALID_SUBJECT,)))
 
 
-def _endpoints(place: str, whose: str, codes: tuple[Code, ...]) -> tuple[Endpoint, ...]:
-    no_level = (*codes, Code.NO_SUBJECT_COMPATIBILITY) if codes else ()
-    no_mode = (*codes, Code.NO_SUBJECT_MODE) if codes else ()
-    config, modes = f"/config{place}", f"/mode{place}"
-    default, bad_level, bad_mode = ("defaultToGlobal",), Code.INVALID_COMPATIBILITY, Code.INVALID_MODE
-    long: dict[str, Any] = {"takes_time": True}
-    level_text, mode_text = f"the compatibility level {whose}", f"the mode {whose}"
+DEFAULT = ("defaultToGlobal",)
+
+
+def _of_levels(place: str, whose: str, codes: tuple[Code, ...]) -> tuple[Endpoint, ...]:
+    none = (*codes, Code.NO_SUBJECT_COMPATIBILITY) if codes else ()
+    path, what = f"/config{place}", f"the compatibility level {whose}"
     return (
-        Endpoint(method="GET", path=config, answer=level, summary=f"Read {level_text}", query=default, codes=no_level),
+        Endpoint(method="GET", path=path, answer=level, summary=f"Read {what}", query=DEFAULT, codes=none),
         Endpoint(
             method="PUT",
-            path=config,
+            path=path,
             answer=set_level,
-            summary=f"Set {level_text}",
-            codes=(*codes, bad_level, *CHANGED),
-            **long,
+            summary=f"Set {what}",
+            codes=(*codes, Code.INVALID_COMPATIBILITY, *CHANGED),
+            takes_time=True,
         ),
         Endpoint(
             method="DELETE",
-            path=config,
+            path=path,
             answer=delete_level,
-            summary=f"Reset {level_text}",
-            codes=(*no_level, *CHANGED),
-            **long,
-        ),
-        Endpoint(method="GET", path=modes, answer=mode, summary=f"Read {mode_text}", query=default, codes=no_mode),
-        Endpoint(
-            method="PUT",
-            path=modes,
-            answer=set_mode,
-            summary=f"Set {mode_text}",
-            query=("force",),
-            codes=(*codes, bad_mode, *CHANGED),
-            **long,
-        ),
-        Endpoint(
-            method="DELETE",
-            path=modes,
-            answer=delete_mode,
-            summary=f"Reset {mode_text}",
-            codes=(*no_mode, *CHANGED),
-            **long,
+            summary=f"Reset {what}",
+            codes=(*none, *CHANGED),
+            takes_time=True,
         ),
     )
 
 
-ENDPOINTS = tuple(endpoint for place in PLACES for endpoint in _endpoints(*place))
+def _of_modes(place: str, whose: str, codes: tuple[Code, ...]) -> tuple[Endpoint, ...]:
+    none = (*codes, Code.NO_SUBJECT_MODE) if codes else ()
+    path, what = f"/mode{place}", f"the mode {whose}"
+    return (
+        Endpoint(method="GET", path=path, answer=mode, summary=f"Read {what}", query=DEFAULT, codes=none),
+        Endpoint(
+            method="PUT",
+            path=path,
+            answer=set_mode,
+            summary=f"Set {what}",
+            query=("force",),
+            codes=(*codes, Code.INVALID_MODE, *CHANGED),
+            takes_time=True,
+        ),
+        Endpoint(
+            method="DELETE",
+            path=path,
+            answer=delete_mode,
+            summary=f"Reset {what}",
+            codes=(*none, *CHANGED),
+            takes_time=True,
+        ),
+    )
+
+
+ENDPOINTS = tuple(endpoint for place in PLACES for endpoint in (*_of_levels(*place), *_of_modes(*place)))
