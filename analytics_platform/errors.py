@@ -30,6 +30,9 @@
     │   ├── SchemaConflictError     git and Postgres gave one id to two schemas
     │   ├── IncompatibleError       a version breaks those who read or write older ones
     │   ├── ForbiddenError          a subject's mode does not allow it
+    │   ├── UnapprovedError         the policy asks for votes that are not there
+    │   ├── UnknownPersonError      nobody of the policy asks
+    │   ├── StillNeededError        a version cannot be archived: something that is kept needs it
     │   ├── PatchedError            this deployment does not write git: the change is a patch
     │   └── GitError                git does not take a schema
     ├── WorkerError
@@ -424,3 +427,39 @@ class PatchedError(RegistryError):
     def __str__(self) -> str:
         remedy = f"review and `git apply` {self.patch}, then deploy it"
         return f"{self.subject}: this deployment does not write git; {remedy}"
+
+
+class UnapprovedError(RegistryError):
+    """The policy asks for votes that are not there; nothing was published."""
+
+    def __init__(self, subject: str, version: int, missing: Sequence[str], proposal: str) -> None:
+        super().__init__(subject, version, missing, proposal)
+        self.subject, self.version, self.missing, self.proposal = subject, version, tuple(missing), proposal
+
+    def __str__(self) -> str:
+        return (
+            f"{self.subject} version {self.version} waits for approval by {', '.join(self.missing)}; its proposal is "
+            f"{self.proposal}: `ap schema review {self.subject} {self.version}`, then `ap schema approve`"
+        )
+
+
+class UnknownPersonError(RegistryError):
+    """Whoever asks is nobody that the policy names."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem, remedy)
+        self.problem, self.remedy = problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {self.remedy}"
+
+
+class StillNeededError(RegistryError):
+    """A version cannot be archived; `needed_by` names each thing that needs it."""
+
+    def __init__(self, subject: str, version: int, needed_by: Sequence[str]) -> None:
+        super().__init__(subject, version, needed_by)
+        self.subject, self.version, self.needed_by = subject, version, tuple(needed_by)
+
+    def __str__(self) -> str:
+        return "\n    ".join([f"{self.subject} version {self.version} is still needed:", *self.needed_by])

@@ -19,6 +19,7 @@ from analytics_platform.product import EARLIEST
 PREFIX = "AP_"
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = {"secret": True}
+PERSONAL = {"personal": True}  # belongs to who types, not to the instance
 DRIVER_SCHEME = re.compile(r"^(postgres(?:ql)?)\+\w+://")
 HIDDEN = "***"
 HIDDEN_PARTS = ("password", "sslpassword", "oauth_client_secret")
@@ -51,6 +52,10 @@ class Settings:
     event_days: int = field(metadata={"about": "how long Dagster's database keeps what runs said of their steps"})
     stock: bool = field(
         metadata={"about": "Dagster's own launcher, coordinator and cadence, kafka-python's own records"}
+    )
+    governance_token: str = field(
+        repr=False,
+        metadata={"about": "who you are to `ap schema approve`: your token, see governance.yaml", **SECRET, **PERSONAL},
     )
     log_level: str = field(metadata={"about": "DEBUG, INFO, WARNING or ERROR"})
     alertmanager_url: str = field(metadata={"about": "Alertmanager's address; empty: alerts are not sent there"})
@@ -102,8 +107,9 @@ def explain_settings(environ: Mapping[str, str] | None = None) -> list[Sourced]:
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
-    """The environment that makes a child process read these very settings."""
-    return {PREFIX + f.name.upper(): str(getattr(settings, f.name)) for f in fields(Settings)}
+    """The environment that makes a child process read these very settings; what is somebody's own stays theirs."""
+    kept = [f for f in fields(Settings) if not f.metadata.get("personal")]
+    return {PREFIX + f.name.upper(): str(getattr(settings, f.name)) for f in kept}
 
 
 def _environ(environ: Mapping[str, str] | None) -> Mapping[str, str]:
@@ -153,6 +159,7 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "retention_hours": "0",
         "event_days": "7",
         "stock": "false",
+        "governance_token": "",
         "log_level": "INFO",
         "alertmanager_url": "",
         "alert_webhook_url": "",

@@ -7,17 +7,16 @@ from typing import Any
 
 import click
 
-from analytics_platform.cli import schema_review
+from analytics_platform.cli import schema_propose, schema_retire, schema_review
 from analytics_platform.cli.output import as_json, say_json, say_table
+from analytics_platform.cli.registrar import registrar
 from analytics_platform.cli.schema_sync import sync_command
 from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import SchemaFormat
-from analytics_platform.pipeline.admission import judge_of
+from analytics_platform.pipeline.governance.opening import caller, judge_for
 from analytics_platform.postgres import connect
 from analytics_platform.products import catalog
 from analytics_platform.registry import store
-from analytics_platform.registry.git import Repository
-from analytics_platform.registry.publish import Registrar
 from analytics_platform.registry.snapshot import Snapshot, Version
 from analytics_platform.registry.subjects import SUFFIXES
 from analytics_platform.registry.texts import Draft, readable
@@ -32,7 +31,7 @@ def command() -> None:
 
 
 command.add_command(sync_command)
-for verb in schema_review.COMMANDS:
+for verb in (*schema_review.COMMANDS, *schema_propose.COMMANDS, *schema_retire.COMMANDS):
     command.add_command(verb)
 
 
@@ -79,20 +78,15 @@ def show(subject: str, version: int | None, as_json: bool) -> None:
 def register(subject: str, file: Path, as_json: bool) -> None:
     """Publish FILE (.avsc or .json) as the next version of SUBJECT, as the registry's HTTP interface does.
 
-    It is judged by the subject's compatibility level, gets its id, and is committed to git.
+    It is judged by the subject's compatibility level and by the policy, gets its id, and is committed to git.
     """
     if file.suffix not in FORMATS:
         raise DeclarationError(str(file), "says no format", f"name it …{' or …'.join(FORMATS)}")
     settings = read_settings()
     draft = Draft(subject=subject, format=SchemaFormat(FORMATS[file.suffix]), body=file.read_text(encoding="utf-8"))
-    with connect(settings.ledger_dsn, application="ap schema") as connection:
-        registrar = Registrar(
-            connection=connection,
-            folder=settings.schema_dir,
-            repository=Repository.of(settings.schema_dir) if settings.schema_writes == "commit" else None,
-            patches=settings.patch_dir,
-        )
-        found = registrar.publish(draft, judge_of(catalog()))
+    with registrar(settings) as registry:
+        who = caller(registry, settings.governance_token)
+        found = registry.publish(draft, judge_for(registry, catalog(), who))
     if as_json:
         say_json(_row(found))
     else:

@@ -1,4 +1,4 @@
-"""`ap schema diff|check|lint|docs`: what a version changes, whom it would hurt, and what its fields lack.
+"""`ap schema diff|check|lint|docs|policy`: what a version changes, whom it would hurt, and what its fields lack.
 
 They read the folder of schemas and the declarations; nothing has to run.
 """
@@ -15,6 +15,8 @@ import click
 from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.errors import DeclarationError, InvalidSchemaError
 from analytics_platform.facts import Schema
+from analytics_platform.governance.page import page_of as page_of_policy
+from analytics_platform.pipeline.governance.lint import faults, policy_of
 from analytics_platform.pipeline.schema_change import effects
 from analytics_platform.products import catalog
 from analytics_platform.registry.compatibility import Break, SchemaText, breaks, require_valid
@@ -27,6 +29,7 @@ from analytics_platform.registry.subject import Decision, SubjectVersions, Versi
 from analytics_platform.registry.versions import read_versions, streams_in, text_of
 from analytics_platform.settings import ROOT, read_settings
 
+PAGE = ROOT / "docs" / "governance.md"
 NO_GUID = UUID(int=0)  # a version under review has no id yet, and nothing here asks for one
 
 
@@ -80,7 +83,8 @@ def check(stream: str | None, file: Path | None, as_json: bool) -> None:
 def lint(streams: Sequence[str], as_json: bool) -> None:
     """What fields lack: meaning, a decision on personal data, a good name, a unit, a time's type. Exit code 1 if any.
 
-    Judged are each stream's highest published version and its drafts; older ones cannot change any more.
+    Judged are each stream's highest published version and its drafts; older ones cannot change any more. Without a
+    stream also the policy, its page, and the votes on open proposals.
     """
     schema_dir = read_settings().schema_dir
     found = [
@@ -89,12 +93,29 @@ def lint(streams: Sequence[str], as_json: bool) -> None:
         for version in (*subject.published[-1:], *subject.drafts)
         for fault in faults_of(_valid(version), subject.decided)
     ]
+    governed = [] if streams else faults(schema_dir, PAGE if schema_dir == ROOT / "schemas" else None)
     if as_json:
-        say_json(found)
+        say_json([*found, *({"file": "", "problem": line} for line in governed)])
     else:
         for row in found:
             click.echo(f"{row['file']}: {row['path']} {row['problem']}; {row['remedy']}")
-    sys.exit(1 if found else 0)
+        for line in governed:
+            click.echo(line)
+    sys.exit(1 if found or governed else 0)
+
+
+@click.command(epilog="Example: ap schema policy --into docs/governance.md")
+@click.option("--into", type=click.Path(dir_okay=False, path_type=Path), help="Write the page there.")
+@as_json
+def policy(into: Path | None, as_json: bool) -> None:
+    """Who must agree to what, in words, by schemas/governance.yaml."""
+    page = page_of_policy(policy_of(read_settings().schema_dir))
+    if into:
+        into.write_text(page, encoding="utf-8")
+    if as_json:
+        say_json({"page": page, "into": into})
+    else:
+        click.echo(into if into else page, nl=bool(into))
 
 
 @click.command(epilog="Example: ap schema docs --into build/schemas")
@@ -116,7 +137,7 @@ def docs(streams: Sequence[str], into: Path, as_json: bool) -> None:
         click.echo("\n".join(written) or "no schemas")
 
 
-COMMANDS = (diff, check, lint, docs)
+COMMANDS = (diff, check, lint, docs, policy)
 
 
 def _version(subject: SubjectVersions, number: int) -> VersionText:

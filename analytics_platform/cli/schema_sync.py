@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from analytics_platform.cli.output import as_json, say_json
-from analytics_platform.pipeline.admission import judge_of
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.cli.registrar import registrar
+from analytics_platform.pipeline.governance.opening import judge_for
+from analytics_platform.postgres import connect
 from analytics_platform.products import catalog
 from analytics_platform.registry.gate import gate
 from analytics_platform.registry.sync import Synced, sync, unsynced
@@ -47,9 +48,9 @@ def sync_command(check: bool, against: str | None, ids: Sequence[Any], as_json: 
     if check:
         _check(settings, against, as_json)
         return
-    with connect(settings.ledger_dsn, application="ap schema") as connection:
-        migrate(connection)
-        found = sync(connection, settings.schema_dir, judge_of(catalog()), dict(ids))
+    with registrar(settings) as registry:
+        judge = judge_for(registry, catalog(), opens=False)
+        found = sync(registry.connection, settings.schema_dir, judge, dict(ids))
     if as_json:
         say_json({"allotted": [_about(entry) for entry in found.allotted], "written": sorted(found.restored)})
         return

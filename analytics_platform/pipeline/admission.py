@@ -1,7 +1,10 @@
-"""Whether a declared stream's tables and models could follow a schema, before it is published. Writes nothing."""
+"""Whether a schema may be published: what it would break, and whether the stream's tables and models could follow.
+
+Writes nothing. Who must agree to it is another question: a `Permit` answers it (`governance/gate.py`).
+"""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from analytics_platform.errors import DeclarationError, IncompatibleError
@@ -12,7 +15,7 @@ from analytics_platform.pipeline.schema_change import effects
 from analytics_platform.product import Catalog, Pipeline
 from analytics_platform.registry.compatibility import fingerprint, normalize
 from analytics_platform.registry.compatibility.effects import key_breaks
-from analytics_platform.registry.decide import held, require_allowed
+from analytics_platform.registry.decide import broken, held, require_writable
 from analytics_platform.registry.snapshot import Snapshot
 from analytics_platform.registry.store import schemas_in
 from analytics_platform.registry.texts import Proposed, schema_text
@@ -22,15 +25,42 @@ PROPOSED_ID = 0
 Judge = Callable[[Snapshot, str, Proposed], None]
 
 
-def judge_of(declared: Catalog) -> Judge:
-    """What decides on a publish: mode and level first, then what the lake can follow."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """Whom a schema would hurt, in words: readers and writers by the subject's level, and what could not follow it."""
+
+    readers: tuple[str, ...] = ()
+    lake: tuple[str, ...] = ()
+
+
+Permit = Callable[[Snapshot, str, Proposed, Damage], None]  # raises what it objects with
+
+
+def no_damage(snapshot: Snapshot, subject: str, _: Proposed, damage: Damage) -> None:
+    """Permit what hurts nobody, whoever wrote it; raises IncompatibleError."""
+    if damage.readers:
+        raise IncompatibleError(subject, snapshot.compatibility(subject), damage.readers)
+    if damage.lake:
+        raise IncompatibleError(subject, LAKE, damage.lake)
+
+
+def judge_of(declared: Catalog, permit: Permit = no_damage) -> Judge:
+    """What decides on a publish: the subject's mode first, then what the damage and the policy say."""
 
     def judge(snapshot: Snapshot, subject: str, proposed: Proposed) -> None:
-        require_allowed(snapshot, subject, proposed)
-        if found := objections(declared, snapshot, subject, proposed):
-            raise IncompatibleError(subject, LAKE, found)
+        require_writable(snapshot, subject)
+        if not held(snapshot, subject, proposed):
+            permit(snapshot, subject, proposed, damage_of(declared, snapshot, subject, proposed))
 
     return judge
+
+
+def damage_of(declared: Catalog, snapshot: Snapshot, subject: str, proposed: Proposed) -> Damage:
+    """Whom the schema would hurt as the subject's next version."""
+    return Damage(
+        readers=tuple(broken(snapshot, subject, proposed)),
+        lake=tuple(objections(declared, snapshot, subject, proposed)),
+    )
 
 
 def objections(declared: Catalog, snapshot: Snapshot, subject: str, proposed: Proposed) -> list[str]:
@@ -40,7 +70,7 @@ def objections(declared: Catalog, snapshot: Snapshot, subject: str, proposed: Pr
     stream = declared.streams.get(subject.removesuffix("-value"))
     if stream is None or not subject.endswith("-value") or held(snapshot, subject, proposed):
         return []
-    before, after = schemas_in(snapshot, stream.name), _with(snapshot, stream.name, proposed)
+    before, after = schemas_in(snapshot, stream.name), as_if_published(snapshot, stream.name, proposed)
     try:
         check_encoding(stream, after)
         pipeline = declared.pipelines[stream.pipeline]
@@ -64,7 +94,7 @@ def _of_key(declared: Catalog, snapshot: Snapshot, subject: str, proposed: Propo
     return [f"version {earlier[-1].version}: {each}" for each in found]
 
 
-def _with(snapshot: Snapshot, stream: str, proposed: Proposed) -> StreamSchemas:
+def as_if_published(snapshot: Snapshot, stream: str, proposed: Proposed) -> StreamSchemas:
     """The stream's schemas if the proposed one were its reader."""
     known = schemas_in(snapshot, stream)
     version = 1 + max((v.version for v in snapshot.versions(f"{stream}-value", deleted=True)), default=0)

@@ -14,9 +14,14 @@ def require_allowed(snapshot: Snapshot, subject: str, proposed: Proposed) -> Non
     require_writable(snapshot, subject)
     if held(snapshot, subject, proposed):
         return
-    level, earlier = snapshot.compatibility(subject), snapshot.versions(subject)
-    if found := breaks_with(snapshot, proposed, earlier, level):
-        raise IncompatibleError(subject, level, in_words(found, earlier))
+    if found := broken(snapshot, subject, proposed):
+        raise IncompatibleError(subject, snapshot.compatibility(subject), found)
+
+
+def broken(snapshot: Snapshot, subject: str, proposed: Proposed) -> list[str]:
+    """Whom the schema would break as the subject's next version, at the subject's own level, in words."""
+    earlier = snapshot.versions(subject)
+    return in_words(breaks_with(snapshot, proposed, earlier, snapshot.compatibility(subject)), earlier)
 
 
 def held(snapshot: Snapshot, subject: str, proposed: Proposed, *, deleted: bool = False) -> Version | None:

@@ -14,8 +14,18 @@ from pathlib import Path
 from analytics_platform.errors import GitError
 
 Edit = Callable[[str | None], str]  # from a file's text, None where there is none, to its text afterwards
-AUTHOR = {"NAME": "schema registry", "EMAIL": "registry@localhost"}
 GIT_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Whose a commit is."""
+
+    name: str
+    email: str
+
+
+REGISTRY = Author("schema registry", "registry@localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +38,19 @@ class Repository:
     @classmethod
     def of(cls, folder: Path) -> "Repository | None":
         """The one around the folder; None if there is none, or git cannot write there."""
+        return cls.reading(folder) if os.access(folder, os.W_OK) else None
+
+    @classmethod
+    def reading(cls, folder: Path) -> "Repository | None":
+        """The one around the folder, which may be only for reading; None if there is none."""
         found = subprocess.run(
             ["git", "rev-parse", "--show-prefix"], cwd=folder, capture_output=True, text=True, check=False
         )
-        if found.returncode or not os.access(folder, os.W_OK):
-            return None
-        return cls(folder, found.stdout.strip())
+        return None if found.returncode else cls(folder, found.stdout.strip())
+
+    def address(self) -> str:
+        """Whose commits would be made here, by git's configuration; "" if it says nobody."""
+        return self._run("config", "user.email", may_fail=True).strip()
 
     def head(self) -> str | None:
         """The newest commit of the branch; None before the first one."""
@@ -50,7 +67,14 @@ class Repository:
             return None
         return self._run("cat-file", "blob", f"{revision}:{self.prefix}{path}")
 
-    def commit(self, edits: Mapping[str, Edit], message: str) -> str:
+    def signer_of(self, path: str) -> str | None:
+        """The address of whoever committed the file as it lies there; None if it has no such commit."""
+        place = self.folder / path
+        if not self.head() or not place.exists() or self.committed(path) != place.read_text(encoding="utf-8"):
+            return None
+        return self._run("log", "-1", "--format=%ae", "--", f"./{path}").strip() or None
+
+    def commit(self, edits: Mapping[str, Edit], message: str, author: Author = REGISTRY) -> str:
         """Edit those files, by paths within the folder, in a commit and in the folder; returns the newest commit.
 
         The folder's own version of a file may have changes that are not committed: it gets the same edit.
@@ -64,7 +88,7 @@ class Repository:
                 self._stage(path, edit(self.committed(path)), index)
             tree = self._run("write-tree", env=index).strip()
         if head is None or tree != self._run("rev-parse", f"{head}^{{tree}}").strip():
-            head = self._advance(head, tree, message)
+            head = self._advance(head, tree, message, author)
         for path, edit in edits.items():
             self._write(path, edit)
         return head
@@ -74,9 +98,10 @@ class Repository:
         # from the top: a path that --cacheinfo names is never relative to where git runs
         self._run("update-index", "--add", "--cacheinfo", f"100644,{blob},{self.prefix}{path}", env=env)
 
-    def _advance(self, head: str | None, tree: str, message: str) -> str:
+    def _advance(self, head: str | None, tree: str, message: str, author: Author) -> str:
         """A commit of that tree on top of `head`, unless somebody else's is there by now."""
-        who = {f"GIT_{role}_{name}": value for role in ("AUTHOR", "COMMITTER") for name, value in AUTHOR.items()}
+        who = {"GIT_AUTHOR_NAME": author.name, "GIT_AUTHOR_EMAIL": author.email}
+        who |= {"GIT_COMMITTER_NAME": REGISTRY.name, "GIT_COMMITTER_EMAIL": REGISTRY.email}
         parent = ["-p", head] if head else []
         commit = self._run("commit-tree", tree, *parent, "-m", message, env=who).strip()
         self._run("update-ref", "-m", message, "HEAD", commit, head or "")

@@ -36,6 +36,7 @@ class VersionState(StrEnum):
     DRAFT = "draft"
     PUBLISHED = "published"
     DEPRECATED = "deprecated"
+    ARCHIVED = "archived"  # nothing that is kept needs it; its id stays, and its text
     DELETED = "deleted"  # hidden, and can be seen by who asks for what was deleted
     REMOVED = "removed"  # gone from its subject; its id stays
 

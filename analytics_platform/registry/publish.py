@@ -6,6 +6,7 @@ next finishes it first. Other changes (states, settings) are written down in git
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from difflib import unified_diff
 from enum import StrEnum
 from pathlib import Path
@@ -16,11 +17,12 @@ import psycopg
 from analytics_platform.errors import PatchedError
 from analytics_platform.registry import store
 from analytics_platform.registry.decide import held
-from analytics_platform.registry.git import Edit, Repository, apply
+from analytics_platform.registry.git import REGISTRY, Author, Edit, Repository, apply
 from analytics_platform.registry.lock import LOCK, LockEntry, VersionState, parse_lock, with_entries
+from analytics_platform.registry.numbers import number_for
 from analytics_platform.registry.snapshot import EVERYWHERE, Setting, Snapshot, Text, Version
 from analytics_platform.registry.subject_file import VersionNote, with_global_setting, with_setting, with_version
-from analytics_platform.registry.subjects import SUFFIXES, home_of
+from analytics_platform.registry.subjects import home_of
 from analytics_platform.registry.texts import Draft, Proposed, propose, readable
 
 GLOBAL_FILE = "registry.yaml"
@@ -85,11 +87,13 @@ class Registrar:
         for subject, number, text in store.pending(self.connection):
             self._write_down(subject, number, text)
 
-    def set_states(self, subject: str, versions: Sequence[Version], state: VersionState) -> None:
-        """Say how far versions of a subject are now."""
+    def set_states(
+        self, subject: str, versions: Sequence[Version], state: VersionState, sunset: date | None = None
+    ) -> None:
+        """Say how far versions of a subject are now, and until when a deprecated one may be written in."""
         with store.publishing(self.connection):
             home = home_of(subject)
-            notes = {v.version: VersionNote(state=state, references=v.text.references) for v in versions}
+            notes = {v.version: VersionNote(state=state, references=v.text.references, sunset=sunset) for v in versions}
 
             def edit(text: str | None) -> str:
                 for number, note in notes.items():
@@ -120,15 +124,13 @@ class Registrar:
                 return number, text
         lock = self.folder / LOCK
         locked = parse_lock(lock.read_text(encoding="utf-8"), LOCK) if lock.exists() else []
-        number = 1 + max(store.highest_version(self.connection, subject), self._highest_file(subject))
+        number = self.number_for(subject, proposed)
         above = max((entry.id for entry in locked), default=0)
         return number, store.allot(self.connection, subject, number, proposed, above=above)
 
-    def _highest_file(self, subject: str) -> int:
-        """The highest version that lies in the folder, drafts included."""
-        home = home_of(subject)
-        files = (self.folder / home.folder / home.kind).glob("*")
-        return max((int(f.stem) for f in files if f.stem.isdecimal() and f.suffix in SUFFIXES.values()), default=0)
+    def number_for(self, subject: str, proposed: Proposed) -> int:
+        """The version that the text would be."""
+        return number_for(self.connection, self.folder, subject, proposed)
 
     def _write_down(self, subject: str, number: int, text: Text) -> Version:
         self._write(
@@ -141,10 +143,14 @@ class Registrar:
         self.reached(Step.VISIBLE)
         return Version(subject=subject, version=number, text=text, state=VersionState.PUBLISHED)
 
-    def _write(self, edits: Mapping[str, Edit], message: str, what: str) -> None:
+    def write_down(self, edits: Mapping[str, Edit], message: str, what: str, author: Author = REGISTRY) -> None:
+        """Commit edits of the folder; call it under `publishing`. Raises PatchedError where git is not written."""
+        self._write(edits, message, what, author)
+
+    def _write(self, edits: Mapping[str, Edit], message: str, what: str, author: Author = REGISTRY) -> None:
         if self.repository is None:
             raise PatchedError(what, str(self._patch(edits, message)))
-        self.repository.commit(edits, message)
+        self.repository.commit(edits, message, author)
 
     def _patch(self, edits: Mapping[str, Edit], message: str) -> Path:
         self.patches.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
     owner: team:auctions
     compatibility: BACKWARD
     versions:
-      1: {state: deprecated}
+      1: {state: deprecated, sunset: 2027-01-31}
       2: {state: published, references: [{name: Money, subject: money-value, version: 1}]}
     key:
       versions:
@@ -15,6 +15,7 @@ like the folder. An edit keeps comments and whatever else stands there.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from io import StringIO
 from typing import Any
 
@@ -33,10 +34,11 @@ WIDTH = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionNote:
-    """What is said of a version."""
+    """What is said of a version; `sunset` is the day after which producers should not write in it any more."""
 
     state: VersionState
     references: tuple[Reference, ...] = ()
+    sunset: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,11 @@ def parse_subject(text: str, where: str, kind: Kind = Kind.VALUE) -> SubjectFile
         owner=str(content.get("owner", UNDECIDED)),
         setting=parse_setting(section, where),
         versions={
-            number: VersionNote(state=state, references=_references(section["versions"][number], where))
+            number: VersionNote(
+                state=state,
+                references=_references(section["versions"][number], where),
+                sunset=_sunset(section["versions"][number], where),
+            )
             for number, state in states.items()
         },
     )
@@ -86,6 +92,8 @@ def with_version(text: str | None, kind: Kind, number: int, note: VersionNote) -
         about = versions[number] = CommentedMap()
         about.fa.set_flow_style()
     about["state"] = str(note.state)
+    if note.sunset:
+        about["sunset"] = note.sunset
     if note.references:
         listed = [{"name": r.name, "subject": r.subject, "version": r.version} for r in note.references]
         about["references"] = _flow(listed)
@@ -126,6 +134,15 @@ def _references(about: Any, where: str) -> tuple[Reference, ...]:
         return tuple(Reference(str(each["name"]), str(each["subject"]), int(each["version"])) for each in listed)
     except (TypeError, KeyError, ValueError) as error:
         raise DeclarationError(where, f"references {listed!r} are none", "give each name, subject, version") from error
+
+
+def _sunset(about: Any, where: str) -> date | None:
+    found = about.get("sunset") if isinstance(about, Mapping) else None
+    if found is None:
+        return None
+    if isinstance(found, datetime) or not isinstance(found, date):
+        raise DeclarationError(where, f"sunset is {found!r}", "write a day, as 2027-01-31")
+    return found
 
 
 def _section(content: CommentedMap, kind: Kind) -> CommentedMap:

@@ -84,6 +84,7 @@ def _handler(endpoint: Endpoint, registry: ServedRegistry) -> Handler:
             segments=request.path_params,
             query=request.query_params,
             body=await _body(request) if endpoint.method in ("POST", "PUT") else b"",
+            authorization=request.headers.get("authorization", ""),
             registry=registry,
         )
         found = await run_in_threadpool(endpoint.answer, call) if endpoint.takes_time else endpoint.answer(call)

@@ -32,6 +32,7 @@ class Call:
     segments: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    authorization: str = field(default="", repr=False)  # the header, as it was sent
     registry: Changes
 
     @property

@@ -10,6 +10,8 @@ from analytics_platform.errors import (
     PatchedError,
     PlatformError,
     SchemaConflictError,
+    UnapprovedError,
+    UnknownPersonError,
     UnsupportedFormatError,
 )
 
@@ -20,6 +22,7 @@ class Code(IntEnum):
     """Confluent's error codes, as far as this registry answers with them; below 1000 they are HTTP's own."""
 
     BAD_REQUEST = 400
+    UNAUTHORIZED = 401
     NOT_FOUND = 404
     METHOD_NOT_ALLOWED = 405
     NOT_ACCEPTABLE = 406
@@ -76,7 +79,9 @@ def code_of(error: PlatformError) -> Code:
         return Code.INVALID_SCHEMA
     if isinstance(error, IncompatibleError):
         return Code.INCOMPATIBLE
-    if isinstance(error, ForbiddenError | PatchedError | SchemaConflictError):
+    if isinstance(error, UnknownPersonError):
+        return Code.UNAUTHORIZED
+    if isinstance(error, ForbiddenError | PatchedError | SchemaConflictError | UnapprovedError):
         return Code.NOT_PERMITTED
     return Code.STORE_FAILED
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from analytics_platform.errors import PlatformError
-from analytics_platform.pipeline.admission import judge_of
+from analytics_platform.governance.identity import person_of, token_in
+from analytics_platform.pipeline.governance.opening import desk_of, judge_for
 from analytics_platform.registry.decide import held, require_writable
 from analytics_platform.registry.lock import VersionState
 from analytics_platform.registry.publish import Registrar
@@ -52,8 +53,13 @@ def register(call: Call) -> Any:
     """Publish a schema as the subject's next version, unless it has it already."""
     subject = call.subject
     draft = draft_in(subject, call.content, normal=flag_in(call.query, "normalize"))
-    known, judge = _published_already(call.snapshot, subject, call), judge_of(call.registry.declared)
-    found = known or call.registry.change(lambda registrar: registrar.publish(draft, judge))
+    known = _published_already(call.snapshot, subject, call)
+
+    def publish(registrar: Registrar) -> Version:
+        who = person_of(desk_of(registrar).policy(), token_in(call.authorization), "")
+        return registrar.publish(draft, judge_for(registrar, call.registry.declared, who))
+
+    found = known or call.registry.change(publish)
     about = answers.about_version(found, call.snapshot) if known else _as_registered(found)
     return {name: value for name, value in about.items() if name != "subject"}
 

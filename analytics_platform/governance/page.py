@@ -1,0 +1,117 @@
+"""The page about who must agree to what, made from the policy so that it cannot lie. Pure."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from analytics_platform.governance.change import ChangeClass
+from analytics_platform.governance.policy import OWNER, BreakGlass, Need, Person, Policy, Rule, Verdict
+
+MEANINGS = {
+    ChangeClass.DOCUMENTATION: "other words about the same fields",
+    ChangeClass.COMPATIBLE: "readers, writers, silver and models go on",
+    ChangeClass.PERSONAL_DATA: "a field comes, goes or changes that is personal data",
+    ChangeClass.BREAKING: "readers or writers of other versions are hurt",
+    ChangeClass.LAKE_BREAKING: "silver's table or a model cannot follow; no approval changes that",
+}
+HEAD = """\
+# Governance
+
+<!-- Made by `ap schema policy --into docs/governance.md` from schemas/governance.yaml; `make lint` compares them. -->
+
+Who must agree to a change of a schema before it is published. How: [approve-a-schema.md](approve-a-schema.md).
+"""
+
+
+def page_of(policy: Policy) -> str:
+    """The page, in Markdown."""
+    return "\n".join([HEAD, *_rules(policy), *_people(policy), *_terms(policy)]).rstrip() + "\n"
+
+
+def _rules(policy: Policy) -> Iterator[str]:
+    yield "## Rules\n"
+    yield "A change may be in several classes; each is decided by the first row that fits it.\n"
+    yield "| subjects | changes | who agrees |"
+    yield "|---|---|---|"
+    for each in policy.exemptions:
+        yield f"{_row(each.rule)} until {each.until:%Y-%m-%d %H:%M} UTC: {each.reason} |"
+    for rule in policy.rules:
+        yield f"{_row(rule)} |"
+    yield ""
+    yield "| class | means |"
+    yield "|---|---|"
+    for change, meaning in MEANINGS.items():
+        yield f"| {change} | {meaning} |"
+    yield ""
+
+
+def _row(rule: Rule) -> str:
+    changes = ", ".join(change for change in MEANINGS if change in rule.changes)
+    return f"| `{rule.subjects}` | {changes} | {_who(rule)}"
+
+
+def _who(rule: Rule) -> str:
+    if rule.verdict is Verdict.AUTOMATIC:
+        return "nobody is asked"
+    if rule.verdict is Verdict.REFUSED:
+        return "refused, whoever asks"
+    return " and ".join(_need(need) for need in rule.needs)
+
+
+def _need(need: Need) -> str:
+    role = "the subject's owner" if need.role == OWNER else need.role
+    return f"{need.quorum} of {role}" if need.quorum > 1 else role
+
+
+def _people(policy: Policy) -> Iterator[str]:
+    if not policy.people:
+        return
+    yield "## People\n"
+    yield "| who | are |"
+    yield "|---|---|"
+    for role, names in sorted(policy.roles.items()):
+        yield f"| {role} | {', '.join(names)} |"
+    for group, members in sorted(policy.groups.items()):
+        yield f"| {group} | {', '.join(sorted(members))} |"
+    yield ""
+    for person in policy.people.values():
+        yield f"- {person.name}: known by {_known(person)}"
+    for each in policy.delegations:
+        yield f"- {each.giver}'s seat is lent to {each.taker} until {each.until:%Y-%m-%d %H:%M} UTC"
+    yield ""
+
+
+def _known(person: Person) -> str:
+    if person.token_sha256:
+        return "a token"
+    return f"commits by {person.email}" if person.email else "nothing, so that no vote of theirs counts"
+
+
+def _terms(policy: Policy) -> Iterator[str]:
+    yield "## Terms\n"
+    author = "may approve" if policy.author_may_approve else "must not approve"
+    yield f"- Who wrote a change {author} it."
+    yield f"- A vote is for the exact change, and holds for {_days(policy.approvals_last)}."
+    if not policy.author_may_approve:
+        yield "- A change whose author nobody knows needs two people at least."
+    yield f"- What breaks at level {policy.at_least} is breaking, whatever level a subject asks for itself."
+    yield f"- A deprecated version has {_days(policy.sunset)}, unless its sunset says otherwise."
+    yield _glass(policy.break_glass)
+    if policy.escalation:
+        yield f"- What has waited for {_hours(policy.escalation.after)} goes to {policy.escalation.to}."
+    if policy.review_by:
+        yield f"- This policy is to be looked at again by {policy.review_by}."
+
+
+def _glass(rule: BreakGlass | None) -> str:
+    if rule is None:
+        return "- Nobody may break glass."
+    said = f"for a reason, for one change, for {_hours(rule.lasts)} at most; an alert tells of it"
+    return f"- Glass is broken by {', '.join(rule.roles)}: {said}."
+
+
+def _days(span: timedelta) -> str:
+    return f"{span / timedelta(days=1):g} days"
+
+
+def _hours(span: timedelta) -> str:
+    return f"{span / timedelta(hours=1):g} hours"

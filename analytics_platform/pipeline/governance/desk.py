@@ -1,0 +1,164 @@
+"""Where proposals lie and are decided on: the folder of schemas, the facts, and whoever writes both. Touches files.
+
+A file is a claim. It counts where the ledger has the fact of it, or where git knows it from the person it names.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from analytics_platform.governance.approval import Approval, BrokenGlass, Proposal, Standing, standing
+from analytics_platform.governance.change import Change
+from analytics_platform.governance.files import Place, ProposalFile, parse_proposal, parse_vote
+from analytics_platform.governance.policy import Person, Policy
+from analytics_platform.governance.policy_file import POLICY_FILE, parse_policy
+from analytics_platform.governance.record import Fact, Facts, Step
+from analytics_platform.product import Catalog
+from analytics_platform.registry.folder import read_text
+from analytics_platform.registry.git import Edit
+from analytics_platform.registry.subject_file import UNDECIDED, parse_subject
+from analytics_platform.registry.subjects import SUFFIXES, home_of
+
+Write = Callable[[Mapping[str, Edit], str, Person | None], None]  # edits of the folder, a message, who signs it
+Tell = Callable[[str, str, Mapping[str, str]], None]  # a kind of note, what it is about, what else to know
+NOBODY = Catalog(pipelines={})
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _silently(_: str, __: str, ___: Mapping[str, str]) -> None:
+    """Nobody listens."""
+
+
+def _nobody(_: str) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A change with all that is known of the decision on it; `number` is the version that it would be."""
+
+    number: int
+    place: Place
+    file: ProposalFile | None
+    proposal: Proposal
+    standing: Standing
+
+    @property
+    def is_reviewed(self) -> bool:
+        """Whether this very change was reviewed."""
+        return self.file is not None and self.file.reviewed == self.proposal.change.digest
+
+    @property
+    def name(self) -> str:
+        """As people name it."""
+        return f"{self.proposal.change.subject} version {self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Everything that a decision needs. `signer_of` says whose commit a file of the folder is."""
+
+    folder: Path
+    facts: Facts
+    write: Write
+    declared: Catalog = NOBODY
+    signer_of: Callable[[str], str | None] = _nobody
+    now: Callable[[], datetime] = _utc_now
+    tell: Tell = _silently
+    policy_text: Callable[[Path], str | None] = field(
+        default=lambda folder: read_text(folder, POLICY_FILE) if (folder / POLICY_FILE).exists() else None
+    )
+
+    def policy(self) -> Policy:
+        """The policy as it is in this moment."""
+        return parse_policy(self.policy_text(self.folder))
+
+    def case(self, change: Change, number: int, policy: Policy) -> Case:
+        """The decision on a change that would be that version."""
+        home = home_of(change.subject)
+        place = Place(home.folder, home.kind, number)
+        file, facts = self.proposal(place), self.facts.of(change.subject)
+        proposal = self._signed(Proposal(change=change, owner=self.owner(change.subject)), place, file, facts, policy)
+        votes = [vote for vote, doubt in self.votes(place, facts, policy) if doubt is None]
+        found = standing(policy, proposal, votes, _glass(facts), self.now())
+        return Case(number=number, place=place, file=file, proposal=proposal, standing=found)
+
+    def owner(self, subject: str) -> str:
+        """Whose the subject is."""
+        home = home_of(subject)
+        if not (self.folder / home.subject_file).exists():
+            return UNDECIDED
+        return parse_subject(read_text(self.folder, home.subject_file), home.subject_file, home.kind).owner
+
+    def proposal(self, place: Place) -> ProposalFile | None:
+        """What lies there; None if nothing."""
+        if not (self.folder / place.proposal).exists():
+            return None
+        return parse_proposal(read_text(self.folder, place.proposal), place.proposal)
+
+    def votes(self, place: Place, facts: list[Fact], policy: Policy) -> Iterator[tuple[Approval, str | None]]:
+        """Each vote that lies there, with why it is not believed, if so."""
+        for file in sorted((self.folder / place.votes).glob("*.yaml")):
+            path = f"{place.votes}/{file.name}"
+            vote = parse_vote(read_text(self.folder, path), path)
+            fact = _fact_of(vote, place.version, facts)
+            yield (replace(vote, at=fact.at) if fact else vote), self._doubt(vote, path, fact, policy)
+
+    def _doubt(self, vote: Approval, path: str, fact: Fact | None, policy: Policy) -> str | None:
+        person = policy.people.get(vote.by)
+        if path.rpartition("/")[2] != f"{vote.seat}.yaml":
+            return f"{path} is on the seat of {vote.seat}"
+        if person is None:
+            return f"nobody is called {vote.by}"
+        if fact is not None:
+            return None
+        if person.token_sha256:
+            return f"the ledger does not know that {vote.by} gave it with their token"
+        if not person.email or self.signer_of(path) != person.email:
+            return f"{path} is in no commit of {vote.by} <{person.email}>"
+        return None
+
+    def _signed(
+        self, proposal: Proposal, place: Place, file: ProposalFile | None, facts: list[Fact], policy: Policy
+    ) -> Proposal:
+        """The proposal with its authors: who proposed this text, who committed it, and who the file says it was."""
+        change = proposal.change
+        proposed = {
+            fact.who for fact in facts if fact.step is Step.PROPOSED and fact.details.get("text") == change.text
+        }
+        texts = [home_of(change.subject).path(place.version, format_) for format_ in SUFFIXES]
+        signers = {self.signer_of(path) for path in texts if (self.folder / path).exists()} - {None, ""}
+        committed = {person.name for person in policy.people.values() if person.email in signers}
+        known = (proposed | committed) & policy.people.keys()
+        said = {file.author} if file and file.author else set()
+        return replace(proposal, authors=frozenset(known | proposed | said), is_signed=bool(known))
+
+
+def _fact_of(vote: Approval, version: int, facts: list[Fact]) -> Fact | None:
+    """The newest fact of that vote."""
+    same = [
+        fact
+        for fact in facts
+        if fact.step is Step.APPROVED
+        and (fact.version, fact.digest, fact.seat, fact.who) == (version, vote.digest, vote.seat, vote.by)
+    ]
+    return same[-1] if same else None
+
+
+def _glass(facts: list[Fact]) -> list[BrokenGlass]:
+    """The permissions that were given; those that are over too."""
+    return [
+        BrokenGlass(
+            digest=fact.digest,
+            by=fact.who,
+            at=fact.at,
+            until=datetime.fromisoformat(fact.details["until"]),
+            reason=fact.details["reason"],
+        )
+        for fact in facts
+        if fact.step is Step.GLASS_BROKEN
+    ]

@@ -1,0 +1,68 @@
+"""What is wrong with the policy, its page and open proposals as they lie in git; no database is asked. Only reads."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from analytics_platform.errors import PlatformError
+from analytics_platform.governance.files import PROPOSALS, Place, parse_glass, parse_proposal, parse_vote
+from analytics_platform.governance.page import page_of
+from analytics_platform.governance.policy import Policy
+from analytics_platform.governance.policy_file import POLICY_FILE, parse_policy
+from analytics_platform.registry.folder import read_text
+from analytics_platform.registry.git import Repository
+from analytics_platform.registry.numbers import waiting
+from analytics_platform.registry.subjects import Home, Kind
+
+PAGE_REMEDY = "`ap schema policy --into docs/governance.md`"
+Signer = Repository | None
+
+
+def faults(folder: Path, page: Path | None = None) -> list[str]:
+    """Each fault with its remedy; `page` is the page that must be what the policy says, if there is one."""
+    try:
+        policy = policy_of(folder)
+    except PlatformError as error:
+        return [str(error)]
+    found = []
+    if page and page.exists() and page.read_text(encoding="utf-8") != page_of(policy):
+        found.append(f"{page.name}: is not what {POLICY_FILE} says; {PAGE_REMEDY}")
+    return [*found, *_of_proposals(folder, policy)]
+
+
+def policy_of(folder: Path) -> Policy:
+    """The policy of a folder of schemas; the light one without a file."""
+    return parse_policy(read_text(folder, POLICY_FILE) if (folder / POLICY_FILE).exists() else None)
+
+
+def _of_proposals(folder: Path, policy: Policy) -> Iterator[str]:
+    """Of those that are open: what was decided under older policies stays as it is."""
+    repository = Repository.reading(folder)
+    for base in sorted(folder.glob(f"*/{PROPOSALS}/*-*")):
+        kind, _, number = base.name.rpartition("-")
+        if kind not in list(Kind) or not number.isdecimal():
+            yield f"{base.relative_to(folder)}: is no proposal; name it <kind>-<version>"
+            continue
+        place = Place(base.parent.parent.name, kind, int(number))
+        try:
+            if place.version in waiting(folder, Home(place.folder, Kind(kind)).subject):
+                yield from _of_proposal(folder, place, policy, repository)
+        except PlatformError as error:
+            yield str(error)
+
+
+def _of_proposal(folder: Path, place: Place, policy: Policy, repository: Signer) -> Iterator[str]:
+    proposal = parse_proposal(read_text(folder, place.proposal), place.proposal)
+    if (folder / place.glass).exists():
+        parse_glass(read_text(folder, place.glass), place.glass)
+    for file in sorted((folder / place.votes).glob("*.yaml")):
+        path = f"{place.votes}/{file.name}"
+        vote = parse_vote(read_text(folder, path), path)
+        person = policy.people.get(vote.by)
+        if person is None or vote.seat not in policy.people:
+            yield f"{path}: {vote.by} votes for {vote.seat}, and one of them is not in {POLICY_FILE}; delete it"
+        elif not policy.author_may_approve and proposal.author in (vote.by, vote.seat):
+            yield f"{path}: {proposal.author} wrote the change; somebody else must approve it"
+        elif vote.digest != proposal.reviewed:
+            yield f"{path}: is for another change than the one that was reviewed; review again, then approve again"
+        elif not person.token_sha256 and repository and repository.signer_of(path) not in (person.email, None):
+            yield f"{path}: was not committed by {vote.by} <{person.email}>; have them vote by `ap schema approve`"

@@ -1,0 +1,52 @@
+"""A desk and a gate over whoever changes the registry: the ledger's facts, its commits, git's signatures."""
+
+from collections.abc import Mapping
+
+from analytics_platform.governance.identity import person_of
+from analytics_platform.governance.policy import Person
+from analytics_platform.governance.store import LedgerFacts
+from analytics_platform.pipeline.admission import Judge, judge_of
+from analytics_platform.pipeline.governance.acts import open_proposal
+from analytics_platform.pipeline.governance.desk import NOBODY, Case, Desk
+from analytics_platform.pipeline.governance.gate import Gate, Opens
+from analytics_platform.product import Catalog
+from analytics_platform.registry.git import REGISTRY, Author, Edit, Repository
+from analytics_platform.registry.publish import Registrar
+from analytics_platform.registry.snapshot import Snapshot
+from analytics_platform.registry.texts import Proposed
+
+WHY = "registered by a client"
+
+
+def desk_of(registrar: Registrar, declared: Catalog = NOBODY) -> Desk:
+    """The desk of a registrar; acts on it belong within `registrar.decide`."""
+
+    def write(edits: Mapping[str, Edit], message: str, who: Person | None) -> None:
+        author = Author(who.name, who.email) if who and who.email else REGISTRY
+        registrar.write_down(edits, message, message.removeprefix("schemas: "), author)
+
+    repository = Repository.reading(registrar.folder)
+    facts = LedgerFacts(registrar.connection)
+    if repository is None:
+        return Desk(folder=registrar.folder, facts=facts, write=write, declared=declared)
+    return Desk(folder=registrar.folder, facts=facts, write=write, declared=declared, signer_of=repository.signer_of)
+
+
+def judge_for(registrar: Registrar, declared: Catalog, who: Person | None = None, *, opens: bool = True) -> Judge:
+    """What decides on a publish by that person (None: nobody knows who asks), by the policy as it is then.
+
+    Where votes are missing, a proposal is opened, unless `opens` says no.
+    """
+    desk = desk_of(registrar, declared)
+
+    def opened(case: Case, _: Snapshot, proposed: Proposed) -> None:
+        open_proposal(desk, case, proposed, who, WHY)
+
+    wanted: Opens | None = opened if opens else None
+    return judge_of(declared, Gate(desk=desk, number_for=registrar.number_for, opens=wanted).permit)
+
+
+def caller(registrar: Registrar, token: str) -> Person | None:
+    """Who asks from this machine: by token, else by git's configuration here."""
+    desk, repository = desk_of(registrar), Repository.reading(registrar.folder)
+    return person_of(desk.policy(), token, repository.address() if repository else "")

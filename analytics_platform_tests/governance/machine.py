@@ -1,0 +1,555 @@
+"""A state machine that proposes, edits, votes, forges, restarts and moves the clock, and an oracle of its own.
+
+The oracle keeps its own record of what people really did, and reads the policies from these dictionaries: it shares no
+code with the platform. Whatever the gate lets through, the oracle must allow.
+"""
+
+import json
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from hashlib import sha256
+from itertools import permutations
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import yaml
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from analytics_platform.errors import ForbiddenError, IncompatibleError, UnapprovedError
+from analytics_platform.facts import SchemaFormat
+from analytics_platform.governance.approval import Approval
+from analytics_platform.governance.files import Place, vote_text
+from analytics_platform.governance.record import Fact, Step
+from analytics_platform.pipeline.admission import damage_of, judge_of
+from analytics_platform.pipeline.governance.acts import approve, break_glass, open_proposal, review
+from analytics_platform.pipeline.governance.classify import change_of
+from analytics_platform.pipeline.governance.desk import NOBODY, Desk
+from analytics_platform.pipeline.governance.gate import Gate
+from analytics_platform.registry.lock import VersionState
+from analytics_platform.registry.numbers import waiting
+from analytics_platform.registry.schema import digest_of
+from analytics_platform.registry.snapshot import Snapshot, Text, Version
+from analytics_platform.registry.texts import Draft, Proposed, identity_text, propose
+
+START = datetime(2026, 6, 1, 12, tzinfo=UTC)
+SUBJECT, FOLDER = "r-value", "r"
+PEOPLE = {
+    "ana": {"email": "ana@x"},
+    "ben": {"email": "ben@x"},
+    "cem": {"email": "cem@x", "token_sha256": sha256(b"cem's").hexdigest()},
+    "dora": {"email": "dora@x"},
+}
+GROUPS = {"team:r": ["ana", "ben"], "board": ["ben", "cem", "dora"], "steward": ["dora"]}
+EVERYTHING = ["documentation", "compatible", "breaking", "personal-data"]
+NEVER = {"subjects": "*", "changes": ["lake-breaking"], "approve": "refused"}
+WITH_PEOPLE = {"people": PEOPLE, "groups": GROUPS}
+POLICIES: list[dict[str, Any] | None] = [
+    None,
+    {
+        **WITH_PEOPLE,
+        "author_may_approve": True,
+        "rules": [
+            {"subjects": "*", "changes": ["breaking"], "approve": ["owner"]},
+            {"subjects": "*", "changes": ["documentation", "compatible", "personal-data"], "approve": "automatic"},
+            NEVER,
+        ],
+    },
+    {
+        **WITH_PEOPLE,
+        "approvals_last_days": 5,
+        "break_glass": {"roles": ["board"], "hours": 4},
+        "delegations": [
+            {"from": "dora", "to": "ana", "since": START + timedelta(days=2), "until": START + timedelta(days=9)}
+        ],
+        "rules": [
+            {"subjects": "r-*", "changes": ["breaking"], "approve": [{"role": "board", "quorum": 2}]},
+            {"subjects": "*", "changes": ["personal-data"], "approve": ["owner", "steward"]},
+            {"subjects": "*", "changes": ["compatible"], "approve": ["owner"]},
+            {"subjects": "*", "changes": ["documentation"], "approve": "automatic"},
+            {"subjects": "*", "changes": ["breaking", "lake-breaking"], "approve": "refused"},
+        ],
+    },
+    {
+        **WITH_PEOPLE,
+        "exceptions": [
+            {"changes": ["compatible"], "approve": "automatic", "until": START + timedelta(days=3), "reason": "move"}
+        ],
+        "rules": [{"subjects": "*", "changes": EVERYTHING, "approve": [{"role": "board", "quorum": 3}]}, NEVER],
+    },
+    {
+        **WITH_PEOPLE,
+        "approvals_last_days": 1,
+        "rules": [
+            {"subjects": "*", "changes": ["documentation", "compatible", "personal-data"], "approve": ["owner"]},
+            {"subjects": "*", "changes": ["breaking", "lake-breaking"], "approve": "refused"},
+        ],
+    },
+]
+
+
+class Content(NamedTuple):
+    """A schema by what may differ."""
+
+    doc: str
+    extra: str  # "", "plain" or "personal"
+    type: str  # of the field that is always there
+
+    def text(self) -> str:
+        fields: list[dict[str, Any]] = [{"name": "a", "type": self.type, "doc": self.doc}]
+        if self.extra:
+            fields.append({"name": self.extra, "type": "int", "default": 0, "pii": "person"})
+        if self.extra == "plain":
+            fields[-1]["pii"] = "none"
+        return json.dumps({"type": "record", "name": "R", "fields": fields})
+
+
+CONTENTS = [
+    Content(doc, extra, kind) for doc in "xy" for extra in ("", "plain", "personal") for kind in ("long", "string")
+]
+
+
+@dataclass(slots=True)
+class MemoryFacts:
+    """Facts as JSON lines: what a restart finds again."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def record(self, fact: Fact) -> None:
+        said = {name: getattr(fact, name) for name in ("subject", "version", "step", "digest", "who", "seat")}
+        self.lines.append(json.dumps({**said, "at": fact.at.isoformat(), "details": dict(fact.details)}, default=str))
+
+    def of(self, subject: str) -> list[Fact]:
+        said: list[Any] = [json.loads(line) for line in self.lines]
+        return [_fact(one) for one in said if one["subject"] == subject]
+
+
+def _fact(said: Any) -> Fact:
+    known: Any = {**said, "step": Step(said["step"]), "at": datetime.fromisoformat(said["at"])}
+    return Fact(**known)
+
+
+class Vote(NamedTuple):
+    """What the oracle knows of a vote."""
+
+    change: tuple[Content | None, Content, frozenset[str]]
+    seat: str
+    by: str
+    at: datetime
+
+
+class Glass(NamedTuple):
+    """What the oracle knows of a permission."""
+
+    change: tuple[Content | None, Content, frozenset[str]]
+    by: str
+    at: datetime
+    until: datetime
+
+
+def classes_of(before: Content | None, after: Content) -> frozenset[str]:
+    """In which classes a change is, from what differs."""
+    found = set()
+    if before and before.type != after.type:
+        found.add("breaking")
+    if (before.extra if before else "") != after.extra and "personal" in (before.extra if before else "", after.extra):
+        found.add("personal-data")
+    if before and before._replace(doc=after.doc) == after:
+        found.add("documentation")
+    return frozenset(found or {"compatible"})
+
+
+def allows(
+    policy: dict[str, Any] | None,
+    change: tuple[Content | None, Content, frozenset[str]],
+    now: datetime,
+    votes: list[Vote],
+    glasses: list[Glass],
+    authors: set[str],
+) -> bool:
+    """The oracle's own reading of a policy."""
+    if policy is None:
+        return "breaking" not in change[2]
+    seats: list[str] = []
+    for kind in change[2]:
+        said = _said_of(policy, kind, now)
+        if said == "refused":
+            return False
+        for need in [] if said == "automatic" else said:
+            role, quorum = (need, 1) if isinstance(need, str) else (need["role"], need["quorum"])
+            seats += [role] * max(0, quorum - seats.count(role))
+    if any(_open(policy, glass, change, now) for glass in glasses):
+        return True
+    counting = [vote for vote in votes if _counts(policy, vote, change, now, authors)]
+    others = bool(seats) and not authors and not policy.get("author_may_approve")
+    if others and len({vote.by for vote in counting if any(vote.seat in _members(role) for role in seats)}) < 2:
+        return False
+    return any(
+        all(vote.seat in _members(role) for vote, role in zip(chosen, seats, strict=True))
+        for chosen in permutations(counting, len(seats))
+        if len({vote.seat for vote in chosen}) == len({vote.by for vote in chosen}) == len(chosen)
+    )
+
+
+def _said_of(policy: dict[str, Any], kind: str, now: datetime) -> Any:
+    for each in policy.get("exceptions", []):
+        if now < each["until"] and kind in each["changes"]:
+            return each["approve"]
+    for each in policy["rules"]:
+        if kind in each["changes"] and each["subjects"] in ("*", "r-*"):
+            return each["approve"]
+    return "refused"
+
+
+def _members(role: str) -> list[str]:
+    return GROUPS["team:r" if role == "owner" else role]
+
+
+def _open(policy: dict[str, Any], glass: Glass, change: Any, now: datetime) -> bool:
+    rule = policy.get("break_glass")
+    if rule is None or glass.change != change or not any(glass.by in _members(role) for role in rule["roles"]):
+        return False
+    return glass.at <= now < min(glass.until, glass.at + timedelta(hours=rule["hours"]))
+
+
+def _counts(policy: dict[str, Any], vote: Vote, change: Any, now: datetime, authors: set[str]) -> bool:
+    lent = [
+        each
+        for each in policy.get("delegations", [])
+        if (each["from"], each["to"]) == (vote.seat, vote.by) and each["since"] <= vote.at < each["until"]
+    ]
+    lasts = timedelta(days=policy.get("approvals_last_days", 30))
+    is_own = not policy.get("author_may_approve") and bool({vote.by, vote.seat} & authors)
+    is_valid = vote.change == change and vote.at <= now < vote.at + lasts
+    return is_valid and not is_own and (vote.seat == vote.by or bool(lent))
+
+
+class Way(Enum):
+    """How a vote comes about."""
+
+    BY_ACT = "by ap schema approve"
+    OWN_HAND = "a file that they committed"
+    FORGED = "a file in no commit"
+    FOREIGN_HAND = "a file that somebody else committed"
+
+
+class Campaign(NamedTuple):
+    """How a change is brought to its publication."""
+
+    content: Content
+    author: str | None
+    denies: str | None  # who the proposal's file is made to say wrote it
+    votes: list[tuple[str, str | None, Way]]
+    glass: str | None
+    edited: Content | None  # what the draft is made into after the votes
+    hours: int  # that pass before the attempt
+
+
+SEEN: Counter[str] = Counter()  # what was let through and what was not, over all examples
+people, contents = st.sampled_from(sorted(PEOPLE)), st.sampled_from(CONTENTS)
+WAYS = st.sampled_from([Way.BY_ACT, Way.BY_ACT, Way.OWN_HAND, Way.FORGED, Way.FOREIGN_HAND])
+SEATS = st.sampled_from([None, None, None, "dora", "ana"])
+CAMPAIGNS = st.builds(
+    Campaign,
+    content=contents,
+    author=st.sampled_from([None, *sorted(PEOPLE)]),
+    denies=st.sampled_from([None, None, None, *sorted(PEOPLE)]),
+    votes=st.lists(st.tuples(people, SEATS, WAYS), max_size=4, unique_by=lambda vote: vote[:2]),
+    glass=st.sampled_from([None, None, None, *sorted(PEOPLE)]),
+    edited=st.one_of(st.none(), st.none(), contents),
+    hours=st.sampled_from([-3, 0, 0, 0, 1, 5, 30, 60, 130]),
+)
+
+
+class Governed(RuleBasedStateMachine):
+    """One subject, its folder, its facts; and the oracle's record."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="governed-"))
+        self.now, self.facts = START, MemoryFacts()
+        self.signers: dict[str, str] = {}
+        self.texts: dict[str, Content] = {}
+        self.published: list[Content] = []
+        self.votes: list[Vote] = []
+        self.glasses: list[Glass] = []
+        self.proposers: dict[Content, set[str]] = {}
+        self.policy: dict[str, Any] | None = None
+        self.unlawful: list[str] = []
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @initialize(policy=st.sampled_from(range(len(POLICIES))), first=contents)
+    def begin(self, policy: int, first: Content) -> None:
+        (self.folder / FOLDER / "value").mkdir(parents=True)
+        (self.folder / FOLDER / "subject.yaml").write_text("owner: team:r\n")
+        self._put(1, first)
+        self._published(1, first)
+        self.change_policy(policy)
+
+    # What people do.
+
+    @rule(policy=st.sampled_from(range(len(POLICIES))))
+    def change_policy(self, policy: int) -> None:
+        self.policy = POLICIES[policy]
+        file = self.folder / "governance.yaml"
+        file.unlink(missing_ok=True)
+        if self.policy is not None:
+            file.write_text(yaml.safe_dump(self.policy, sort_keys=False))
+
+    @rule(hours=st.sampled_from([-30, -2, 1, 3, 5, 25, 60, 130]))
+    def move_the_clock(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+
+    @rule()
+    def restart(self) -> None:
+        self.facts = MemoryFacts(list(self.facts.lines))
+
+    @rule(who=st.one_of(st.none(), people), content=contents)
+    def propose(self, who: str | None, content: Content) -> None:
+        desk, proposed = self._desk(), self._proposed(content)
+        if self._is_held(content):
+            return
+        person = desk.policy().people.get(who) if who else None
+        open_proposal(desk, self._case(desk, proposed), proposed, person, "why not")
+        if person:
+            self.proposers.setdefault(content, set()).add(person.name)
+
+    @precondition(lambda self: self._waits())
+    @rule(content=contents, data=st.data(), who=st.one_of(st.none(), people))
+    def edit_by_hand(self, content: Content, data: Any, who: str | None) -> None:
+        if waits := sorted(waiting(self.folder, SUBJECT)):
+            self._put(data.draw(st.sampled_from(waits)), content, signed=who)
+
+    @rule(data=st.data(), who=people)
+    def claim_to_be_the_author(self, data: Any, who: str) -> None:
+        files = sorted((self.folder / FOLDER).glob("proposals/*/proposal.yaml"))
+        if files:
+            self._claim(int(data.draw(st.sampled_from(files)).parent.name.rpartition("-")[2]), who)
+
+    def _claim(self, number: int, who: str) -> None:
+        file = self.folder / Place(FOLDER, "value", number).proposal
+        file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "author": who}, sort_keys=False))
+
+    @rule(campaign=CAMPAIGNS)
+    def campaign(self, campaign: Campaign) -> None:
+        """From the proposal to the attempt in one go, rightly or not, so that many examples come far."""
+        content = campaign.content
+        if self._is_held(content):
+            return
+        self.propose(campaign.author, content)
+        if campaign.denies:
+            self._claim(self._number(self._proposed(content)), campaign.denies)
+        desk = self._desk()
+        review(desk, self._case(desk, self._proposed(content)), None, {"breaks": []})
+        for by, seat, way in campaign.votes:
+            if way is Way.BY_ACT:
+                self._approve(content, by, seat)
+            else:
+                self._vote_by_hand(content, {Way.OWN_HAND: by, Way.FORGED: None}.get(way, "ben"), by, seat or by)
+        if campaign.glass:
+            self._break_glass(content, campaign.glass, 3)
+        if campaign.edited and not self._is_held(campaign.edited):
+            self._put(self._number(self._proposed(content)), campaign.edited)
+            content = campaign.edited
+            self._proposed(content)
+        self.now += timedelta(hours=campaign.hours)
+        self._publish(content, opens=False)
+
+    @precondition(lambda self: self._waits())
+    @rule(data=st.data())
+    def review(self, data: Any) -> None:
+        if content := self._some_draft(data):
+            desk = self._desk()
+            review(desk, self._case(desk, self._proposed(content)), None, {"breaks": []})
+
+    @precondition(lambda self: self._waits())
+    @rule(data=st.data(), who=people, seat=st.one_of(st.none(), people))
+    def approve(self, data: Any, who: str, seat: str | None) -> None:
+        if content := self._some_draft(data):
+            self._approve(content, who, seat)
+
+    def _approve(self, content: Content, who: str, seat: str | None) -> None:
+        desk = self._desk()
+        person = desk.policy().people.get(who)
+        if person is None:
+            return
+        try:
+            vote = approve(desk, self._case(desk, self._proposed(content)), person, seat)
+        except ForbiddenError:
+            return
+        self.votes.append(Vote(self._change(content), vote.seat, who, self.now))
+
+    @precondition(lambda self: self._waits())
+    @rule(data=st.data(), writer=st.one_of(st.none(), people), by=people, seat=people)
+    def vote_by_hand(self, data: Any, writer: str | None, by: str, seat: str) -> None:
+        if content := self._some_draft(data):
+            self._vote_by_hand(content, writer, by, seat)
+
+    def _vote_by_hand(self, content: Content, writer: str | None, by: str, seat: str) -> None:
+        """Write a vote's file; it is really theirs if they committed it themselves and have no token."""
+        desk = self._desk()
+        case = self._case(desk, self._proposed(content))
+        vote = Approval(digest=case.proposal.change.digest, seat=seat, by=by, at=self.now)
+        place = self.folder / case.place.vote(seat)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(vote_text(vote, by, PEOPLE[by]["email"]))
+        self.signers.pop(case.place.vote(seat), None)
+        if writer:
+            self.signers[case.place.vote(seat)] = PEOPLE[writer]["email"]
+        if writer == by and "token_sha256" not in PEOPLE[by]:
+            self.votes.append(Vote(self._change(content), seat, by, self.now))
+
+    @precondition(lambda self: self._waits())
+    @rule(data=st.data(), who=people, hours=st.integers(1, 9))
+    def break_glass(self, data: Any, who: str, hours: int) -> None:
+        if content := self._some_draft(data):
+            self._break_glass(content, who, hours)
+
+    def _break_glass(self, content: Content, who: str, hours: int) -> None:
+        desk = self._desk()
+        person = desk.policy().people.get(who)
+        if person is None:
+            return
+        try:
+            glass = break_glass(
+                desk, self._case(desk, self._proposed(content)), person, "the house burns", timedelta(hours=hours)
+            )
+        except ForbiddenError:
+            return
+        self.glasses.append(Glass(self._change(content), who, self.now, glass.until))
+
+    @precondition(lambda self: self._waits())
+    @rule(data=st.data())
+    def publish_what_waits(self, data: Any) -> None:
+        if content := self._some_draft(data):
+            self._publish(content, opens=False)
+
+    @rule(content=contents, opens=st.booleans())
+    def publish(self, content: Content, opens: bool) -> None:
+        self._publish(content, opens=opens)
+
+    def _publish(self, content: Content, *, opens: bool) -> None:
+        if self._is_held(content):
+            return
+        desk, proposed = self._desk(), self._proposed(content)
+        number, change = self._number(proposed), self._change(content)
+        authors = self._authors(content, number)
+        lawful = allows(self.policy, change, self.now, self.votes, self.glasses, authors)
+        gate = Gate(
+            desk=desk,
+            number_for=lambda _, proposed: self._number(proposed),
+            opens=(lambda case, _, new: open_proposal(desk, case, new, None, "")) if opens else None,
+        )
+        try:
+            judge_of(NOBODY, gate.permit)(self._snapshot(), SUBJECT, proposed)
+        except (UnapprovedError, IncompatibleError):
+            SEEN["refused, rightly" if not lawful else "refused, although the oracle allows it"] += 1
+            return
+        asked = "after votes" if self.policy and _said_anything(self.policy, change[2], self.now) else "unasked"
+        SEEN[f"published {asked}" if lawful else "published unlawfully"] += 1
+        if not lawful:
+            self.unlawful.append(f"{content} after {self.published[-1]} by {self.policy} at {self.now}")
+        self._put(number, content, signed=None)
+        self._published(number, content)
+
+    @invariant()
+    def nothing_was_published_that_its_policy_did_not_approve(self) -> None:
+        assert self.unlawful == []
+
+    # What the machine is made of.
+
+    def _desk(self) -> Desk:
+        """A new one each time: a process remembers nothing."""
+        return Desk(
+            folder=self.folder, facts=self.facts, write=self._write, signer_of=self.signers.get, now=lambda: self.now
+        )
+
+    def _write(self, edits: Any, _: str, __: Any) -> None:
+        for path, edit in edits.items():
+            place = self.folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(edit(place.read_text() if place.exists() else None))
+            self.signers.pop(path, None)  # the registry's commit, not a person's
+
+    def _proposed(self, content: Content) -> Proposed:
+        draft = Draft(subject=SUBJECT, format=SchemaFormat.AVRO, body=content.text())
+        found = propose(draft, lambda _: None)
+        self.texts[found.sha256] = content
+        return found
+
+    def _snapshot(self) -> Snapshot:
+        versions = []
+        for number, content in enumerate(self.published, 1):
+            found = self._proposed(content)
+            text = Text(id=number, guid=UUID(int=number), sha256=found.sha256, format=found.format, body=found.body)
+            versions.append(Version(subject=SUBJECT, version=number, text=text, state=VersionState.PUBLISHED))
+        return Snapshot(subjects={SUBJECT: tuple(versions)}, texts={v.text.id: v.text for v in versions})
+
+    def _case(self, desk: Desk, proposed: Proposed) -> Any:
+        snapshot, policy = self._snapshot(), desk.policy()
+        damage = damage_of(NOBODY, snapshot, SUBJECT, proposed)
+        change = change_of(snapshot, SUBJECT, proposed, damage, policy.at_least)
+        return desk.case(change, self._number(proposed), policy)
+
+    def _number(self, proposed: Proposed) -> int:
+        found = waiting(self.folder, SUBJECT)
+        same = [n for n, draft in found.items() if digest_of(identity_text(draft.body, ())) == proposed.sha256]
+        later = [n for n in same if n > len(self.published)]
+        return min(later) if later else 1 + max(len(self.published), *found, 0)
+
+    def _put(self, number: int, content: Content, signed: str | None = None) -> None:
+        path = Place(FOLDER, "value", number).folder + f"/value/{number}.avsc"
+        (self.folder / path).write_text(content.text())
+        self.signers.pop(path, None)
+        if signed:
+            self.signers[path] = PEOPLE[signed]["email"]
+
+    def _published(self, number: int, content: Content) -> None:
+        """Versions are counted without gaps here: what waits behind is given up."""
+        for other in waiting(self.folder, SUBJECT):
+            if other != number:
+                (self.folder / FOLDER / "value" / f"{other}.avsc").unlink()
+        self.published.append(content)
+        text = "owner: team:r\nversions:\n"
+        text += "".join(f"  {each}: {{state: published}}\n" for each in range(1, len(self.published) + 1))
+        (self.folder / FOLDER / "subject.yaml").write_text(text)
+        lock = "schemas:\n" + "".join(
+            f"  - {{id: {n}, subject: {SUBJECT}, version: {n}, guid: {UUID(int=n)}, sha256: {'a' * 64}, path: p{n}}}\n"
+            for n in range(1, len(self.published) + 1)
+        )
+        (self.folder / "ids.lock").write_text(lock)
+
+    def _waits(self) -> bool:
+        """Whether there is a draft: versions are counted without gaps here."""
+        return len(list((self.folder / FOLDER / "value").iterdir())) > len(self.published)
+
+    def _some_draft(self, data: Any) -> Content | None:
+        found = waiting(self.folder, SUBJECT)
+        if not found:
+            return None
+        draft = found[data.draw(st.sampled_from(sorted(found)))]
+        content = self.texts.get(digest_of(identity_text(draft.body, ())))
+        return None if content is None or self._is_held(content) else content
+
+    def _is_held(self, content: Content) -> bool:
+        return content in self.published
+
+    def _change(self, content: Content) -> tuple[Content | None, Content, frozenset[str]]:
+        before = self.published[-1]
+        return before, content, classes_of(before, content)
+
+    def _authors(self, content: Content, number: int) -> set[str]:
+        signer = self.signers.get(f"{FOLDER}/value/{number}.avsc")
+        committed = {name for name, about in PEOPLE.items() if about["email"] == signer}
+        return self.proposers.get(content, set()) | committed
+
+
+def _said_anything(policy: dict[str, Any], classes: frozenset[str], now: datetime) -> bool:
+    return any(_said_of(policy, kind, now) not in ("automatic", "refused") for kind in classes)
