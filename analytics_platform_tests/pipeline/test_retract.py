@@ -1,5 +1,7 @@
 """What got through can be taken back, and given again: over random histories, as if it had never been so."""
 
+from dataclasses import replace
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -57,14 +59,10 @@ def release_is_exact(postgres, history, number):
 
 
 def without_contract():
-    from dataclasses import replace
-
     return replace(CHECKED, streams=(replace(CHECKED.streams[0], contract=""),))
 
 
 def folder_of(name):
-    from pathlib import Path
-
     return Path(name) / "tables"
 
 

@@ -21,7 +21,7 @@ from analytics_platform_tests.proofs.instances import pause
 from analytics_platform_tests.proofs.report import Report
 
 PACKAGE, PROGRAM = "prometheus-alertmanager", "prometheus-alertmanager"
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

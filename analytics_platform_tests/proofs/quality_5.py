@@ -8,12 +8,9 @@ CPU time over the very rows of each batch; the difference between cycles with it
 
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,24 +20,20 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from analytics_platform.catalog import catalog_of
-from analytics_platform.ingest.kafka.fetch import KafkaReader
-from analytics_platform.lake.duckdb import connect as connect_duckdb
 from analytics_platform.ledger.postgres import lease as leases
 from analytics_platform.ledger.postgres import planning
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.pipeline import plan_all
 from analytics_platform.pipeline.cycle import run_cycle
-from analytics_platform.pipeline.parts import Limits, Parts, Tables
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.pipeline.parts import Limits, Parts
 from analytics_platform.product import Pipeline, Stream
 from analytics_platform.products import catalog
 from analytics_platform.quality.batch import verify_batches
 from analytics_platform.quality.contract import Scope, read_contract
 from analytics_platform.registry.folder import read_schemas
-from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
+from analytics_platform_tests.proofs.real_parts import real_parts
 from analytics_platform_tests.proofs.report import ROOT, Report
 
 ROWS, BATCHES, WARM_UP = 100_000, 20, 4
@@ -107,7 +100,7 @@ class Spent:
 
 def prove(report: Report) -> None:
     """Run the batches; weigh the contract against the rest of its cycle."""
-    with tempfile.TemporaryDirectory(prefix="quality-5-") as place, _opened(report, Path(place)) as parts:
+    with tempfile.TemporaryDirectory(prefix="quality-5-") as place, _bids(report, Path(place)) as parts:
         spent = _run(report, parts)
     report.figure("load of the machine", round(os.getloadavg()[0], 1))
     cycle, contract = statistics.median(spent.without), statistics.median(spent.alone)
@@ -207,39 +200,10 @@ def _publicly(rows: pa.Table, contract: str) -> None:
         )
 
 
-@contextmanager
-def _opened(report: Report, folder: Path) -> Generator[Parts]:
-    declared = catalog()
-    bids = replace(declared.streams["bids"], batch_rows=ROWS, contract="")
+def _bids(report: Report, folder: Path) -> AbstractContextManager[Parts]:
+    """Bids alone, in batches of that many rows, and no model."""
+    bids = replace(catalog().streams["bids"], batch_rows=ROWS, contract="")
     pipeline = catalog_of([bids]).pipelines[bids.pipeline]
     schemas = {"bids": read_schemas(ROOT / "schemas", "bids")}
-    with (
-        running_kafka(folder / "kafka", ROOT / ".state" / "jars") as kafka,
-        running_postgres(folder / "postgres") as postgres,
-        fresh_database(postgres) as dsn,
-        connect(dsn, application="proof") as ledger,
-        KafkaReader(kafka.bootstrap) as reader,
-    ):
-        migrate(ledger)
-        leases.ensure_pipeline(ledger, pipeline.name)
-        _produce(report, kafka.bootstrap, folder)
-        yield Parts(
-            pipeline=pipeline,
-            ledger=ledger,
-            reader=reader,
-            query=connect_duckdb(),
-            schemas=schemas,
-            tables=Tables.open(folder / "tables", pipeline, schemas),
-            limits=Limits(quiet_seconds=0, cycle_seconds=0),
-        )
-
-
-def _produce(report: Report, bootstrap: str, folder: Path) -> None:
-    report.step(f"the auction house produces {EVENTS:,} events")
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    partitions = {name: stream.partitions for name, stream in catalog().streams.items()}
-    for future in admin.create_topics([NewTopic(name, count, 1) for name, count in partitions.items()]).values():
-        future.result()
-    house = [sys.executable, "-m", "analytics_platform.local.auction_house", "--flat-out", f"--events={EVENTS}"]
-    places = [f"--bootstrap={bootstrap}", f"--truth={folder / 'truth'}", f"--seed={report.seed}"]
-    subprocess.run([*house, *places], cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    limits = Limits(quiet_seconds=0, cycle_seconds=0)
+    return real_parts(report, folder, pipeline, schemas, [f"--events={EVENTS}"], limits)

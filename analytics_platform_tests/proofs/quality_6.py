@@ -9,25 +9,18 @@ it is missing.
 
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
-from confluent_kafka.admin import AdminClient, NewTopic
 
-from analytics_platform.ingest.kafka.fetch import KafkaReader
-from analytics_platform.lake.duckdb import connect as connect_duckdb
 from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.shapes import ROW_COLUMNS
 from analytics_platform.ledger.postgres import dirty, timers
-from analytics_platform.ledger.postgres import lease as leases
 from analytics_platform.pipeline import run_lease
-from analytics_platform.pipeline.parts import Limits, Parts, Tables
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.pipeline.parts import Limits, Parts
 from analytics_platform.product import Model, Stream
 from analytics_platform.products import catalog
 from analytics_platform.quality.files import with_contracts
@@ -36,7 +29,7 @@ from analytics_platform.quality.unnoticed import Report as Mutation
 from analytics_platform.quality.unnoticed import mutation_report
 from analytics_platform.registry.folder import read_schemas
 from analytics_platform.service.metrics import measured
-from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
+from analytics_platform_tests.proofs.real_parts import real_parts
 from analytics_platform_tests.proofs.report import ROOT, Report
 
 EVENTS, SAMPLE, LEASES = 60_000, 5_000, 8
@@ -66,7 +59,7 @@ ACCEPTED = {
 
 def prove(report: Report) -> None:
     """Publish, mutate, lint the metrics."""
-    with tempfile.TemporaryDirectory(prefix="quality-6-") as place, _opened(report, Path(place)) as parts:
+    with tempfile.TemporaryDirectory(prefix="quality-6-") as place, _house(report, Path(place)) as parts:
         _publish(report, parts)
         reports = [_mutate(report, parts, product) for product in (*parts.pipeline.streams, *parts.pipeline.models)]
         _judge(report, reports)
@@ -152,38 +145,11 @@ def _promtool(report: Report) -> str:
     return found
 
 
-@contextmanager
-def _opened(report: Report, folder: Path) -> Generator[Parts]:
+def _house(report: Report, folder: Path) -> AbstractContextManager[Parts]:
+    """Every stream and model under the shipped contracts."""
     (pipeline,) = with_contracts(catalog(), SCHEMAS).pipelines.values()
     schemas = {name: read_schemas(SCHEMAS, name) for name in pipeline.stream_names}
-    with (
-        running_kafka(folder / "kafka", ROOT / ".state" / "jars") as kafka,
-        running_postgres(folder / "postgres") as postgres,
-        fresh_database(postgres) as dsn,
-        connect(dsn, application="proof") as ledger,
-        KafkaReader(kafka.bootstrap) as reader,
-    ):
-        migrate(ledger)
-        leases.ensure_pipeline(ledger, pipeline.name)
-        _produce(report, kafka.bootstrap, folder)
-        yield Parts(
-            pipeline=pipeline,
-            ledger=ledger,
-            reader=reader,
-            query=connect_duckdb(),
-            schemas=schemas,
-            tables=Tables.open(folder / "tables", pipeline, schemas),
-            limits=Limits(lease_seconds=300, quiet_seconds=1, cycle_seconds=0),
-        )
-
-
-def _produce(report: Report, bootstrap: str, folder: Path) -> None:
-    report.step(f"the auction house produces {EVENTS:,} events")
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    topics = [NewTopic(stream.topic, stream.partitions, 1) for stream in catalog().streams.values()]
-    for future in admin.create_topics(topics).values():
-        future.result()
     # six hours of event time, so that auctions close and windows end
-    house = [sys.executable, "-m", "analytics_platform.local.auction_house", "--flat-out", f"--events={EVENTS}"]
-    places = [f"--bootstrap={bootstrap}", f"--truth={folder / 'truth'}", f"--seed={report.seed}", "--event-rate=3"]
-    subprocess.run([*house, *places], cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    events = [f"--events={EVENTS}", "--event-rate=3"]
+    limits = Limits(lease_seconds=300, quiet_seconds=1, cycle_seconds=0)
+    return real_parts(report, folder, pipeline, schemas, events, limits)
