@@ -43,6 +43,18 @@ KINDS = {
     "offsets lost": _Kind(name="OffsetsLost", severity=Severity.ERROR, lasts=False, says="offsets are lost"),
     "log shortened": _Kind(name="LogShortened", severity=Severity.ERROR, lasts=False, says="its log was cut"),
     "transaction hanging": _Kind(name="TransactionHanging", severity=Severity.WARN, lasts=False, says="stands still"),
+    "schema proposed": _Kind(
+        name="SchemaProposed", severity=Severity.WARN, lasts=False, says="what you read is about to change"
+    ),
+    "version deprecated": _Kind(
+        name="VersionDeprecated", severity=Severity.WARN, lasts=False, says="should be left by its sunset"
+    ),
+    "approval waits": _Kind(
+        name="ApprovalWaits", severity=Severity.WARN, lasts=False, says="has waited for its votes for too long"
+    ),
+    "glass broken": _Kind(
+        name="GlassBroken", severity=Severity.ERROR, lasts=False, says="may be published without its votes"
+    ),
 }
 OF_CHECKS = ("verdict", "settled")  # these only say that what fails has changed
 
@@ -53,6 +65,8 @@ def alert_of(note: Note, known: Known) -> Alert | None:
         return None
     kind = KINDS.get(note.kind, _Kind(name="Note", severity=Severity.WARN, lasts=False, says=note.kind))
     labels = labels_of(note.kind, note.key, known)
+    if "owner" in note.body:  # whom the note is for, where that is not who owns what it is about
+        labels["owner"] = str(note.body["owner"])
     details = {name: str(value) for name, value in note.body.items()}
     return Alert(
         labels=labels,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from analytics_platform.cli import schema_propose, schema_retire, schema_review
+from analytics_platform.cli import schema_consumer, schema_propose, schema_retire, schema_review
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.cli.registrar import registrar
 from analytics_platform.cli.schema_sync import sync_command
@@ -31,7 +31,7 @@ def command() -> None:
 
 
 command.add_command(sync_command)
-for verb in (*schema_review.COMMANDS, *schema_propose.COMMANDS, *schema_retire.COMMANDS):
+for verb in (*schema_review.COMMANDS, *schema_propose.COMMANDS, *schema_retire.COMMANDS, *schema_consumer.COMMANDS):
     command.add_command(verb)
 
 

@@ -79,9 +79,7 @@ def impact(subject: str, version: int, as_json: bool) -> None:
         drafts, desk = waiting(registry.folder, subject), desk_of(registry, catalog())
         if version in drafts:
             proposed = propose(drafts[version], snapshot.text_of)
-            found: dict[str, Any] = evidence_of(
-                settings, catalog(), snapshot, subject, proposed, desk.policy()
-            ).document()
+            found: dict[str, Any] = evidence_of(settings, snapshot, subject, proposed, desk).document()
         else:
             there = version_of(snapshot, subject, version)
             with KafkaReader(settings.kafka_bootstrap) as reader:

@@ -17,6 +17,7 @@ from analytics_platform.definitions.sensors import failed_in_a_row
 from analytics_platform.errors import PlatformError
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.ledger.postgres import alarms
+from analytics_platform.pipeline.governance.escalate import escalate
 from analytics_platform.pipeline.known import known_of
 from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
@@ -45,6 +46,7 @@ def alert_sensor(declared: Catalog, schemas: Mapping[str, StreamSchemas]) -> dg.
         try:
             with connect(settings.ledger_dsn, application="alerts") as ledger:
                 look_at_dagster(context.instance, ledger, now)
+                escalate(ledger, settings.schema_dir, now)
                 problems = deliver(ledger, destinations_of(settings), found[0], now)
         except PlatformError as error:
             return dg.SkipReason(str(error))

@@ -23,6 +23,7 @@ from analytics_platform.ledger.postgres.lease import connected_runs, is_locked, 
 from analytics_platform.pipeline import has_unplanned, plan_all, to_wait_for
 from analytics_platform.pipeline.models import is_due
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.pipeline.redrive import redrive_published
 from analytics_platform.product import Pipeline
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ class Planner:
             has_work = _has_work(parts) or has_unplanned(parts)  # who holds the lock plans
         else:
             positions = plan_all(parts)
+            if not locked:
+                redrive_published(parts)
             has_work = _has_work(parts)
             if not has_work:
                 self._idle[name] = to_wait_for(positions, parts)

@@ -21,6 +21,7 @@ from analytics_platform.pipeline.models import is_due
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import require_known
 from analytics_platform.pipeline.recover_models import renew_outdated
+from analytics_platform.pipeline.redrive import redrive_published
 from analytics_platform.pipeline.rework import Rework, undo
 from analytics_platform.product import BehindHeld, Stream
 
@@ -124,6 +125,7 @@ def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleRepo
             last_data = time.monotonic()
             continue
         _renew(parts, lease)
+        redrive_published(parts)
         if batches or is_due(parts):
             planning.assign(parts.ledger, lease.run_id, batches)
             report = run_cycle(batches, lease, parts)

@@ -47,10 +47,14 @@ class Limits:
 
 @dataclass(slots=True)
 class Followed:
-    """How far the registry was followed: its change number, and whether models' tables may be outdated since."""
+    """How far the registry was followed: its change number, and whether models' tables may be outdated since.
+
+    `redriven` is the change up to which rows in unknown schemas were looked for.
+    """
 
     change: int = 0
     is_new: bool = False
+    redriven: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

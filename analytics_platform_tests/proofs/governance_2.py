@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -78,11 +79,13 @@ def _try(report: Report, home: Path, dsn: str, case: Case) -> None:
     report.claim("a proposal is a draft before its review", holds=proposed["stage"] == "draft")
     refused = run.fails("approve", SUBJECT, "3")
     report.claim("nobody can approve it before", holds="nobody in" in refused or "review" in refused)
-    began = time.monotonic()
+    began, cpu = time.monotonic(), _cpu_seconds()
     found = run("review", SUBJECT, "3")
     seconds = round(time.monotonic() - began, 1)
     test = found["evidence"]["backtest"]
-    report.figure(f"review of {case.events:,} events", {"seconds": seconds, **test})
+    report.figure(
+        f"review of {case.events:,} events", {"seconds": seconds, "cpu seconds": round(_cpu_seconds() - cpu, 1), **test}
+    )
     report.claim(f"it has read all {case.events:,}", holds=test["events"] == test["kept"] == case.events)
     report.claim(f"it reports {case.planted}, no more and no fewer", holds=test["broken"] == case.planted)
     first = [line.partition(":")[0] for line in test["first"]]
@@ -90,6 +93,12 @@ def _try(report: Report, home: Path, dsn: str, case: Case) -> None:
     report.claim("it names the first offsets", holds=first == wanted)
     report.claim(f"in less than {AT_MOST_SECONDS:g} s", holds=seconds < AT_MOST_SECONDS)
     report.claim("it says whom it breaks", holds=any("coupon" in each for each in found["evidence"]["breaks"]))
+
+
+def _cpu_seconds() -> float:
+    """What the commands have cost so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _write_bronze(tables: Path, schema: dict[str, Any], id_: int, case: Case, seed: int) -> set[tuple[int, int]]:

@@ -1,12 +1,13 @@
 """What people do to a proposal: open and edit it, review it, vote, break glass. Each act is a commit and a fact."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from analytics_platform.errors import ForbiddenError
 from analytics_platform.governance.approval import Approval, BrokenGlass, is_delegated
+from analytics_platform.governance.consumers import Consumer
 from analytics_platform.governance.files import ProposalFile, glass_text, proposal_text, vote_text
 from analytics_platform.governance.lifecycle import Act, Stage, require, stage_before
 from analytics_platform.governance.policy import Person
@@ -46,8 +47,10 @@ def open_proposal(desk: Desk, case: Case, proposed: Proposed, who: Person | None
     desk.write(edits, f"schemas: {case.name} is proposed", who)
 
 
-def review(desk: Desk, case: Case, who: Person | None, evidence: Mapping[str, Any]) -> None:
-    """Put the evidence on the proposal: from now on votes may be given."""
+def review(
+    desk: Desk, case: Case, who: Person | None, evidence: Mapping[str, Any], concerned: Sequence[Consumer] = ()
+) -> None:
+    """Put the evidence on the proposal and tell whom it concerns: from now on votes may be given."""
     require(Act.REVIEW, stage_of(case), case.name)
     change = case.proposal.change
     file = case.file or ProposalFile(
@@ -59,6 +62,9 @@ def review(desk: Desk, case: Case, who: Person | None, evidence: Mapping[str, An
     new = replace(file, reviewed=change.digest, evidence=evidence)
     desk.facts.record(_fact(desk, case, Step.REVIEWED, who, details=evidence))
     desk.write({case.place.proposal: _whole(proposal_text(new))}, f"schemas: {case.name} is in review", who)
+    for each in concerned:
+        body = {"owner": each.owner, "consumer": each.name, "proposal": f"schemas/{case.place.base}"}
+        desk.tell("schema proposed", f"{case.name} for {each.name}", body)
 
 
 def approve(desk: Desk, case: Case, who: Person, seat: str | None = None) -> Approval:
@@ -99,6 +105,8 @@ def break_glass(desk: Desk, case: Case, who: Person, reason: str, lasts: timedel
     desk.facts.record(_fact(desk, case, Step.GLASS_BROKEN, who, details=details))
     message = f"schemas: {case.name}: {who.name} broke glass: {glass.reason}"
     desk.write({case.place.glass: _whole(glass_text(glass))}, message, who)
+    told = {"by": who.name, "reason": glass.reason, "until": until.isoformat(timespec="minutes")}
+    desk.tell("glass broken", f"{case.name}, change {glass.digest[:12]}", told)
     return glass
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from analytics_platform.governance.approval import Approval, BrokenGlass, Proposal, Standing, standing
 from analytics_platform.governance.change import Change
+from analytics_platform.governance.consumers import CONSUMERS_FILE, Consumer, parse_consumers
 from analytics_platform.governance.files import Place, ProposalFile, parse_proposal, parse_vote
 from analytics_platform.governance.policy import Person, Policy
 from analytics_platform.governance.policy_file import POLICY_FILE, parse_policy
@@ -76,6 +77,12 @@ class Desk:
     def policy(self) -> Policy:
         """The policy as it is in this moment."""
         return parse_policy(self.policy_text(self.folder))
+
+    def consumers(self) -> list[Consumer]:
+        """Whoever is registered as reading something."""
+        if not (self.folder / CONSUMERS_FILE).exists():
+            return []
+        return parse_consumers(read_text(self.folder, CONSUMERS_FILE))
 
     def case(self, change: Change, number: int, policy: Policy) -> Case:
         """The decision on a change that would be that version."""

@@ -69,7 +69,7 @@ def touched(declared: Catalog, snapshot: Snapshot, subject: str, proposed: Propo
     if stream is None or not subject.endswith("-value"):
         return Touched()
     pipeline = declared.pipelines[stream.pipeline]
-    changed = {_column(each.path) for each in differences(snapshot, subject, proposed) if each.what != "added"}
+    changed = {column_of(each.path) for each in differences(snapshot, subject, proposed) if each.what != "added"}
     columns = _columns(pipeline, snapshot)
     if columns is None:
         return Touched()
@@ -102,6 +102,6 @@ def _sources(found: Traced) -> Iterator[Traced]:
         yield from _sources(source)
 
 
-def _column(path: str) -> str:
+def column_of(path: str) -> str:
     """The column that a field is in."""
     return path.partition(".")[0].rstrip("[]{}")

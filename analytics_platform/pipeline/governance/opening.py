@@ -1,10 +1,15 @@
 """A desk and a gate over whoever changes the registry: the ledger's facts, its commits, git's signatures."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import psycopg
 
 from analytics_platform.governance.identity import person_of
 from analytics_platform.governance.policy import Person
 from analytics_platform.governance.store import LedgerFacts
+from analytics_platform.ledger.postgres.alarms import raise_once
 from analytics_platform.pipeline.admission import Judge, judge_of
 from analytics_platform.pipeline.governance.acts import open_proposal
 from analytics_platform.pipeline.governance.desk import NOBODY, Case, Desk
@@ -26,10 +31,19 @@ def desk_of(registrar: Registrar, declared: Catalog = NOBODY) -> Desk:
         registrar.write_down(edits, message, message.removeprefix("schemas: "), author)
 
     repository = Repository.reading(registrar.folder)
-    facts = LedgerFacts(registrar.connection)
-    if repository is None:
-        return Desk(folder=registrar.folder, facts=facts, write=write, declared=declared)
-    return Desk(folder=registrar.folder, facts=facts, write=write, declared=declared, signer_of=repository.signer_of)
+    desk = Desk(
+        folder=registrar.folder,
+        facts=LedgerFacts(registrar.connection),
+        write=write,
+        declared=declared,
+        tell=lambda kind, key, body: _tell(registrar.connection, kind, key, body),
+    )
+    return replace(desk, signer_of=repository.signer_of) if repository else desk
+
+
+def _tell(connection: psycopg.Connection, kind: str, key: str, body: Mapping[str, str]) -> None:
+    """Into the outbox, once; `alerts` delivers it."""
+    raise_once(connection, kind, key, body, datetime.now(UTC))
 
 
 def judge_for(registrar: Registrar, declared: Catalog, who: Person | None = None, *, opens: bool = True) -> Judge:

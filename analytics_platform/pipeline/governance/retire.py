@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from analytics_platform.errors import DeclarationError, ForbiddenError, StillNeededError
+from analytics_platform.governance.consumers import consumers_of
 from analytics_platform.governance.lifecycle import Act, Stage, require
 from analytics_platform.governance.policy import Person
 from analytics_platform.governance.record import Fact, Step
@@ -38,6 +39,9 @@ def deprecate(
     until = sunset or (desk.now() + desk.policy().sunset).date()
     desk.facts.record(_fact(desk, version, Step.DEPRECATED, who, {"sunset": until.isoformat()}))
     registrar.set_states(version.subject, [version], VersionState.DEPRECATED, until)
+    for each in consumers_of(desk.consumers(), version.subject, version.version):
+        body = {"owner": each.owner, "consumer": each.name, "sunset": until.isoformat()}
+        desk.tell("version deprecated", f"{name_of(version)} for {each.name}", body)
     return until
 
 
@@ -56,6 +60,11 @@ def needed_by(
 ) -> list[str]:
     """Everything that needs a version, in words; empty if it can be archived."""
     found = [f"{other.subject} version {other.version}, which refers to it" for other in snapshot.referring_to(version)]
+    found += [
+        f"consumer {each.name} ({each.owner}), which reads it"
+        for each in consumers_of(desk.consumers(), version.subject, version.version)
+        if each.version == version.version
+    ]
     stream = desk.declared.streams.get(version.subject.removesuffix("-value"))
     schemas = schemas_in(snapshot, stream.name) if stream and version.subject.endswith("-value") else None
     if stream is None or schemas is None:
