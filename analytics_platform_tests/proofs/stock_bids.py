@@ -28,7 +28,7 @@ class StockBids:
     def send(self, count: int, per_second: float) -> None:
         """Send bids with a currency, at that pace."""
         for _ in range(count):
-            id_, bid = str(uuid.uuid4()), self._bid()
+            id_, bid = str(uuid.uuid4()), self.bid()
             body = self._serialize(bid, SerializationContext(TOPIC, MessageField.VALUE))
             self._produce(id_, body)
             self.sent[id_] = bid
@@ -38,7 +38,7 @@ class StockBids:
     def send_unknown(self, schema_id: int) -> str:
         """Send one bid behind an id that nobody has published; returns its event id."""
         id_ = str(uuid.uuid4())
-        body = self._serialize(self._bid(), SerializationContext(TOPIC, MessageField.VALUE))
+        body = self._serialize(self.bid(), SerializationContext(TOPIC, MessageField.VALUE))
         self._produce(id_, b"\0" + schema_id.to_bytes(4, "big") + body[5:])
         self._flush()
         return id_
@@ -52,7 +52,7 @@ class StockBids:
         if left:
             raise RuntimeError(f"{left} bids are not with the broker")
 
-    def _bid(self) -> dict[str, Any]:
+    def bid(self) -> dict[str, Any]:
         """As the auction house's contract wants them: numbers from 1000, prices even on a logarithmic scale."""
         chance = self._chance
         return {
