@@ -54,7 +54,6 @@ def _lease(told: Told, hour: datetime) -> set[datetime]:
     parts, context = told.parts, told.context
     empty = unreported.hours_without_data(parts.ledger, parts.pipeline.stream_names, hour)
     reported: set[datetime] = set()
-
     clock = WorkClock()
 
     def report_first(cycle: CycleReport) -> None:
@@ -75,10 +74,14 @@ def _lease(told: Told, hour: datetime) -> set[datetime]:
     context.log.info(f"{len(done.manifests)} batches in {done.cycles} cycles, {done.seconds:.1f} s, epoch {done.epoch}")
     batches = [(manifest.batch.stream, manifest.batch.number) for manifest in done.manifests]
     context.instance.add_run_tags(context.run_id, {BATCHES_TAG: in_short(sorted(set(batches)))})
-    before = unreported.hours_of_epoch(parts.ledger, parts.pipeline.stream_names, done.epoch - 1)
-    thawed = frozen.thawed_since(parts.ledger, parts.pipeline.name, [done.epoch - 1, done.epoch])
-    was_frozen = hours_between(thawed, parts.now())[-MOST_HOURS:] if thawed else []
-    return {manifest.hour for manifest in done.manifests} | {*before, *empty, *was_frozen}
+    return {manifest.hour for manifest in done.manifests} | {*empty, *_untold(parts, done.epoch)}
+
+
+def _untold(parts: Parts, epoch: int) -> list[datetime]:
+    """Hours of the writer before, and those in which models were frozen that it or this one has thawed."""
+    before = unreported.hours_of_epoch(parts.ledger, parts.pipeline.stream_names, epoch - 1)
+    thawed = frozen.thawed_since(parts.ledger, parts.pipeline.name, [epoch - 1, epoch])
+    return [*before, *(hours_between(thawed, parts.now())[-MOST_HOURS:] if thawed else ())]
 
 
 class WorkClock:

@@ -67,7 +67,7 @@ def write_manifest(
     number, case = batch.id.number, judged.case
     bronze = _of_bronze(judged, number)
     silver, exceptions = (_of_batch(rows, number, judged) for rows in (judged.silver, judged.exceptions))
-    outcomes = judged.decision.counts(case.rows_of(number))
+    outcomes, schema_ids = judged.decision.counts(case.rows_of(number)), parts.schemas[batch.id.stream].writers
     manifest = Manifest(
         **_about(batch, around, earlier),
         rows=bronze.num_rows,
@@ -77,10 +77,7 @@ def write_manifest(
         verdicts=_verdicts(batch, judged, silver, earlier, parts, around.now),
         newest_event_at=newest_after(judged, number),
         reader_schema_id=case.pins.reader_schema_id,
-        metrics={
-            **_metrics(bronze, outcomes, earlier, around.now),
-            **measures_of(silver, exceptions, parts.schemas[batch.id.stream].writers),
-        },
+        metrics=_metrics(bronze, outcomes, earlier, around.now) | measures_of(silver, exceptions, schema_ids),
         contract_digest=case.pins.contract_digest,
         topic_id=case.topic_id,
         too_late=count_too_late(batch.id.stream, silver, parts),

@@ -1,7 +1,7 @@
 """Recomputing models: just the dirty grains, from what their inputs hold now, each model replaced in one commit."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -123,12 +123,7 @@ def recompute_models(
     """
     watermarks = watermarks_now(parts, newest)
     reports, seen, failed = {}, {}, {}
-    for model in parts.pipeline.models:
-        at = of_model(model, parts.pipeline, watermarks) or EPOCH
-        timers.fire(parts.ledger, model.name, at)
-        if model.name in frozen:
-            continue
-        marks = dirty.marks(parts.ledger, model.name, MOST_GRAINS)
+    for model, at, marks in _to_recompute(parts, watermarks, frozen):
         behind = [name for name in model.inputs if name in failed]
         if marks and behind:  # computed from old rows, it would have to be again
             failed[model.name] = failed[behind[0]]
@@ -144,6 +139,17 @@ def recompute_models(
             seen[model.name] = marks
             parts.failing.discard(model.name)
     return Recomputed(reports=reports, seen_marks=seen, watermarks=watermarks, failed=failed, frozen=frozen)
+
+
+def _to_recompute(
+    parts: Parts, watermarks: Mapping[str, datetime], frozen: Collection[str]
+) -> Iterator[tuple[Model, datetime, dict[str, int]]]:
+    """Each model with its time and what is dirty of it, once its timers have fired; a frozen one's marks are kept."""
+    for model in parts.pipeline.models:
+        at = of_model(model, parts.pipeline, watermarks) or EPOCH
+        timers.fire(parts.ledger, model.name, at)
+        if model.name not in frozen:
+            yield model, at, dirty.marks(parts.ledger, model.name, MOST_GRAINS)
 
 
 def recompute_model(

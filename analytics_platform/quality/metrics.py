@@ -35,6 +35,9 @@ class HourOfStream:
     late_seconds: float | None = None
 
 
+Value = Callable[[HourOfStream], float | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """One metric: a gauge with a value for each set of labels."""
@@ -56,36 +59,11 @@ def families(
         now: when this is told.
     """
     found = list(hours)
-    by_stream = [({"stream": h.stream}, h) for h in found]
-
-    def gauge(name: str, text: str, value: Callable[[HourOfStream], float | None]) -> Family:
-        samples = [(labels, v) for labels, hour in by_stream if (v := value(hour)) is not None]
-        return Family(name=name, help=text, samples=samples)
-
-    outcomes = [({"stream": h.stream, "outcome": str(o)}, float(h.outcomes.get(o, 0))) for h in found for o in Outcome]
     return [
-        Family(name="ap_hour_rows", help="Rows of the hour so far, by what became of them.", samples=outcomes),
-        gauge("ap_hour_batches", "Batches of the hour so far.", lambda h: float(h.batches)),
-        gauge("ap_hour_offsets", "Offsets of the hour so far: rows and gaps.", lambda h: float(h.offsets)),
-        gauge("ap_hour_offset_gaps", "Offsets of the hour without a row.", lambda h: float(h.gaps)),
-        gauge("ap_hour_rows_too_late", "Rows that silver has and some model leaves out.", lambda h: float(h.too_late)),
-        gauge("ap_completeness_ratio", "Rows that are published or copies of published ones.", _completeness),
-        gauge("ap_validity_ratio", "Rows that can be read and keep their rules.", _validity),
-        gauge("ap_uniqueness_ratio", "Rows that are no copies.", _uniqueness),
-        gauge("ap_check_error_ratio", "Verdicts of the hour that failed.", lambda h: _share(h.failed, h.verdicts)),
-        gauge(
-            "ap_freshness_seconds", "From the broker to readers, mean over the hour's batches.", lambda h: h.age_seconds
-        ),
-        gauge(
-            "ap_timeliness_seconds",
-            "From the newest event to readers, of the last batch.",
-            lambda h: h.timeliness_seconds,
-        ),
-        gauge("ap_hour_rows_late", "Published rows behind their partition's newest event.", _late_rows),
-        gauge("ap_lateness_seconds", "How far the hour's latest published row was behind.", lambda h: h.late_seconds),
+        *_volumes(found),
+        *_dimensions(found, now),
         Family(name="ap_missing_ratio", help="Missing values of a published column.", samples=_missing(found)),
         Family(name="ap_schema_ratio", help="Rows written in a schema, by its id.", samples=_schemas(found)),
-        gauge("ap_silence_seconds", "Since the newest batch was published.", lambda h: (now - h.at).total_seconds()),
         Family(
             name="ap_checks_failing",
             help="Checks that fail now and that nobody has settled.",
@@ -97,6 +75,40 @@ def families(
             samples=[({"severity": s}, float(n)) for s, n in sorted(alerts.items())],
         ),
     ]
+
+
+def _volumes(hours: Sequence[HourOfStream]) -> list[Family]:
+    """How much there was of each stream."""
+    outcomes = [({"stream": h.stream, "outcome": str(o)}, float(h.outcomes.get(o, 0))) for h in hours for o in Outcome]
+    gauges: Sequence[tuple[str, str, Value]] = (
+        ("ap_hour_batches", "Batches of the hour so far.", lambda h: float(h.batches)),
+        ("ap_hour_offsets", "Offsets of the hour so far: rows and gaps.", lambda h: float(h.offsets)),
+        ("ap_hour_offset_gaps", "Offsets of the hour without a row.", lambda h: float(h.gaps)),
+        ("ap_hour_rows_too_late", "Rows that silver has and some model leaves out.", lambda h: float(h.too_late)),
+        ("ap_hour_rows_late", "Published rows behind their partition's newest event.", _late_rows),
+    )
+    rows = Family(name="ap_hour_rows", help="Rows of the hour so far, by what became of them.", samples=outcomes)
+    return [rows, *(_gauge(hours, *gauge) for gauge in gauges)]
+
+
+def _dimensions(hours: Sequence[HourOfStream], now: datetime) -> list[Family]:
+    """How good each stream was: shares and seconds."""
+    gauges: Sequence[tuple[str, str, Value]] = (
+        ("ap_completeness_ratio", "Rows that are published or copies of published ones.", _completeness),
+        ("ap_validity_ratio", "Rows that can be read and keep their rules.", _validity),
+        ("ap_uniqueness_ratio", "Rows that are no copies.", _uniqueness),
+        ("ap_check_error_ratio", "Verdicts of the hour that failed.", lambda h: _share(h.failed, h.verdicts)),
+        ("ap_freshness_seconds", "From the broker to readers, mean of the hour's batches.", lambda h: h.age_seconds),
+        ("ap_timeliness_seconds", "From newest event to readers, last batch.", lambda h: h.timeliness_seconds),
+        ("ap_lateness_seconds", "How far the hour's latest published row was behind.", lambda h: h.late_seconds),
+        ("ap_silence_seconds", "Since the newest batch was published.", lambda h: (now - h.at).total_seconds()),
+    )
+    return [_gauge(hours, *gauge) for gauge in gauges]
+
+
+def _gauge(hours: Sequence[HourOfStream], name: str, text: str, value: Value) -> Family:
+    samples = [({"stream": hour.stream}, v) for hour in hours if (v := value(hour)) is not None]
+    return Family(name=name, help=text, samples=samples)
 
 
 def render(found: Iterable[Family], *, is_openmetrics: bool) -> str:

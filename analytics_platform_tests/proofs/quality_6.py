@@ -39,6 +39,7 @@ REPEATS = "equal values are natural: many rows share one"
 WORDS = "free text: any words are right ones"
 FORM = "reversed it has the same form, and there is nothing to compare it with"
 MONTH = "a month later is refused row by row as the future, if it is; a month earlier is a late event"
+MONTH_OF_WINDOW = "a table of windows alone does not know what month it is; the times of its inputs are checked"
 COUNTED = "a count that is smaller or repeated is plausible by itself; the demo compares it with an oracle"
 # What no check notices, and why that is accepted.
 ACCEPTED = {
@@ -48,11 +49,24 @@ ACCEPTED = {
     **dict.fromkeys(("persons.creditCard: duplicate", "persons.city: duplicate", "persons.state: duplicate"), REPEATS),
     **dict.fromkeys(("persons.dateTime: duplicate", "auctions.dateTime: duplicate"), REPEATS),
     **dict.fromkeys(("auctions.itemName: duplicate", "auctions.description: duplicate"), REPEATS),
-    **dict.fromkeys(("auctions.initialBid: duplicate", "auctions.reserve: duplicate"), REPEATS),
     **dict.fromkeys(("auctions.seller: duplicate", "auctions.category: duplicate"), REPEATS),
     **dict.fromkeys(("auctions.itemName: shift", "auctions.description: shift"), WORDS),
     "persons.creditCard: shift": FORM,
     **dict.fromkeys(("bids.dateTime: shift", "persons.dateTime: shift"), MONTH),
+    **dict.fromkeys(("channel_revenue.minute: shift", "closing_prices.hour: shift"), MONTH_OF_WINDOW),
+    **dict.fromkeys(("hot_items.window_start: shift", "new_sellers.window_start: shift"), MONTH_OF_WINDOW),
+    **dict.fromkeys(("hot_items.window_start: duplicate", "new_sellers.window_start: duplicate"), REPEATS),
+    **dict.fromkeys((f"highest_bid.{c}: duplicate" for c in ("price", "auction", "bidder", "channel")), REPEATS),
+    **dict.fromkeys(
+        (f"winning_bids.{c}: duplicate" for c in ("category", "seller", "price", "bidder", "bid_at")), REPEATS
+    ),
+    **dict.fromkeys(("hot_items.auction: duplicate", "new_sellers.name: duplicate"), REPEATS),
+    "new_sellers.name: shift": WORDS,
+    **dict.fromkeys(("channel_revenue.bids: duplicate", "hot_items.bids: duplicate", "hot_items.bids: unit"), COUNTED),
+    **dict.fromkeys(("new_sellers.auctions: duplicate", "closing_prices.auctions: duplicate"), COUNTED),
+    **dict.fromkeys(("closing_prices.auctions: shift", "closing_prices.revenue: duplicate"), COUNTED),
+    **dict.fromkeys(("category_prices.auctions: shift", "category_prices.auctions: unit"), COUNTED),
+    "category_prices.average_price: shift": COUNTED,
     **{f"{s}.extra: {f}": FREE for s in ("bids", "auctions", "persons") for f in ("null", "duplicate", "shift")},
 }
 
