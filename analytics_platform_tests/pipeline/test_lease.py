@@ -45,7 +45,7 @@ def clean_run(dsn, folder, kafka):
         finish(parts)
         parts.ledger.execute(
             "truncate batch_range, batch_run, batch, frontier, dirty, timer, watermark, publication, pipeline,"
-            " manifest, outbox"
+            " manifest, outbox cascade"
         )
         return content(parts)
 
