@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Generator
 
+import psycopg
 import pytest
 from hypothesis import settings
 
+from analytics_platform.postgres import connect, migrate
 from analytics_platform.settings import read_settings
 from analytics_platform_tests.brokers import (
     Kafka,
@@ -40,6 +42,14 @@ def ledger_dsn(postgres: Postgres) -> Generator[str]:
     """An empty database of this test's own."""
     with fresh_database(postgres) as dsn:
         yield dsn
+
+
+@pytest.fixture
+def ledger(ledger_dsn: str) -> Generator[psycopg.Connection]:
+    """A ledger of this test's own, with all its tables and nothing in them."""
+    with connect(ledger_dsn, application="test") as connection:
+        migrate(connection)
+        yield connection
 
 
 @pytest.fixture

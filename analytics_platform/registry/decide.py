@@ -2,20 +2,11 @@
 
 from collections.abc import Sequence
 
-from analytics_platform.errors import ForbiddenError, IncompatibleError
+from analytics_platform.errors import ForbiddenError
 from analytics_platform.product import Compatibility
 from analytics_platform.registry.compatibility import Break, breaks, fingerprint
 from analytics_platform.registry.snapshot import Mode, Snapshot, Version
 from analytics_platform.registry.texts import Proposed, schema_text
-
-
-def require_allowed(snapshot: Snapshot, subject: str, proposed: Proposed) -> None:
-    """Raise ForbiddenError where the subject is read-only, IncompatibleError where the schema breaks somebody."""
-    require_writable(snapshot, subject)
-    if held(snapshot, subject, proposed):
-        return
-    if found := broken(snapshot, subject, proposed):
-        raise IncompatibleError(subject, snapshot.compatibility(subject), found)
 
 
 def broken(snapshot: Snapshot, subject: str, proposed: Proposed) -> list[str]:

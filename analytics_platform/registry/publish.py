@@ -101,7 +101,7 @@ class Registrar:
                 return text or ""
 
             listed = ", ".join(map(str, sorted(notes)))
-            self._write({home.subject_file: edit}, f"schemas: {subject} version {listed} is {state}", subject)
+            self.write({home.subject_file: edit}, f"schemas: {subject} version {listed} is {state}", subject)
             for number in notes:
                 store.set_state(self.connection, subject, number, state)
 
@@ -114,7 +114,7 @@ class Registrar:
             else:
                 edits = {home.subject_file: lambda text: with_setting(text, home.kind, setting)}
             said = ", ".join(str(each) for each in (setting.compatibility, setting.mode) if each) or "the default"
-            self._write(edits, f"schemas: {subject or 'all subjects'}: {said}", subject or "all subjects")
+            self.write(edits, f"schemas: {subject or 'all subjects'}: {said}", subject or "all subjects")
             store.set_setting(self.connection, subject, setting)
 
     def _allotted(self, subject: str, proposed: Proposed) -> tuple[int, Text]:
@@ -133,7 +133,7 @@ class Registrar:
         return number_for(self.connection, self.folder, subject, proposed)
 
     def _write_down(self, subject: str, number: int, text: Text) -> Version:
-        self._write(
+        self.write(
             version_edits(subject, number, text),
             f"schemas: {subject} version {number} is published (id {text.id})",
             f"{subject} version {number} (id {text.id})",
@@ -143,11 +143,8 @@ class Registrar:
         self.reached(Step.VISIBLE)
         return Version(subject=subject, version=number, text=text, state=VersionState.PUBLISHED)
 
-    def write_down(self, edits: Mapping[str, Edit], message: str, what: str, author: Author = REGISTRY) -> None:
+    def write(self, edits: Mapping[str, Edit], message: str, what: str, author: Author = REGISTRY) -> None:
         """Commit edits of the folder; call it under `publishing`. Raises PatchedError where git is not written."""
-        self._write(edits, message, what, author)
-
-    def _write(self, edits: Mapping[str, Edit], message: str, what: str, author: Author = REGISTRY) -> None:
         if self.repository is None:
             raise PatchedError(what, str(self._patch(edits, message)))
         self.repository.commit(edits, message, author)

@@ -2,20 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from analytics_platform.ledger.postgres.alarms import REMINDED_AFTER, raise_model_failing, raise_run_failing
-from analytics_platform.postgres import connect, migrate
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def ledger(ledger_dsn):
-    with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
-        yield connection
 
 
 def test_an_alarm_says_which_pipeline_how_often_and_which_run(ledger):

@@ -2,20 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from analytics_platform.ledger.postgres.pauses import Pause, pause, paused, pauses, resume
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.postgres import connect
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 BIDS = Pause(stream="bids", reason="a bad deploy", by="ada", since=NOW, until=NOW + timedelta(hours=2))
-
-
-@pytest.fixture
-def ledger(ledger_dsn):
-    with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
-        yield connection
 
 
 def test_a_pause_survives_a_restart(ledger, ledger_dsn):

@@ -2,20 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from analytics_platform.ledger.postgres import dirty, timers
-from analytics_platform.postgres import connect, migrate
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def ledger(ledger_dsn):
-    with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
-        yield connection
 
 
 def test_what_is_due_becomes_dirty_and_the_rest_waits(ledger):

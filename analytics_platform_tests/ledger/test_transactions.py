@@ -1,21 +1,11 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import pytest
-
 from analytics_platform.facts import OffsetRange
 from analytics_platform.ledger.postgres.transactions import HANGING_AFTER, watch_transactions
-from analytics_platform.postgres import connect, migrate
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LATER = NOW + HANGING_AFTER
-
-
-@pytest.fixture
-def ledger(ledger_dsn):
-    with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
-        yield connection
 
 
 def standing(at, partition=0):

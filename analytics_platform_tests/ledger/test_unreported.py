@@ -2,21 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from psycopg.types.json import Jsonb
 
 from analytics_platform.ledger.postgres.unreported import MOST_HOURS, hours_of_epoch, hours_without_data
-from analytics_platform.postgres import connect, migrate
 
 ELEVEN = datetime(2026, 11, 1, 11, tzinfo=UTC)
 TWELVE = ELEVEN + timedelta(hours=1)
-
-
-@pytest.fixture
-def ledger(ledger_dsn):
-    with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
-        yield connection
 
 
 def published(ledger, stream, number, hour, epoch):

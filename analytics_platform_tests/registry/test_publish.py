@@ -37,13 +37,6 @@ def draft(body, subject="bids-value"):
 
 
 @pytest.fixture
-def ledger(ledger_dsn):
-    with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
-        yield connection
-
-
-@pytest.fixture
 def folder(tmp_path):
     return repository(tmp_path)
 

@@ -13,7 +13,6 @@ from analytics_platform.pipeline.governance.desk import Case, Desk
 from analytics_platform.registry.snapshot import Snapshot
 from analytics_platform.registry.texts import Proposed
 
-CLIENT = "a client"  # who proposes, where nobody is known
 Number = Callable[[str, Proposed], int]
 Opens = Callable[[Case, Snapshot, Proposed], None]
 

@@ -28,7 +28,7 @@ def desk_of(registrar: Registrar, declared: Catalog = NOBODY) -> Desk:
 
     def write(edits: Mapping[str, Edit], message: str, who: Person | None) -> None:
         author = Author(who.name, who.email) if who and who.email else REGISTRY
-        registrar.write_down(edits, message, message.removeprefix("schemas: "), author)
+        registrar.write(edits, message, message.removeprefix("schemas: "), author)
 
     repository = Repository.reading(registrar.folder)
     desk = Desk(

@@ -2,23 +2,13 @@
 
 from datetime import timedelta
 
-import pytest
-
 from analytics_platform.governance.record import Fact, Step
 from analytics_platform.governance.store import LedgerFacts
 from analytics_platform.pipeline.governance.escalate import escalate
-from analytics_platform.postgres import connect, migrate
 from analytics_platform_tests.governance.test_policy_file import WHOLE
 from analytics_platform_tests.pipeline.governance.bronze import NOW
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def ledger(ledger_dsn):
-    with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
-        yield connection
 
 
 def fact(subject, step):

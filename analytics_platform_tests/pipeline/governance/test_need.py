@@ -3,19 +3,11 @@
 import pytest
 
 from analytics_platform.pipeline.governance.need import Sought, of_bronze, of_kafka, of_pins, written_in
-from analytics_platform.postgres import connect, migrate
 from analytics_platform_tests.fakes import FakeKafka, FakeRecord
 from analytics_platform_tests.pipeline.governance.bronze import NOW, SCHEMAS, STREAM, V1, V2, value, write
 
 OLD, NEW = value(V1, price=3), value(V2, price=3, coupon="x")
 FIRST = Sought(stream=STREAM, schemas=SCHEMAS, id=1)
-
-
-@pytest.fixture
-def ledger(ledger_dsn):
-    with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
-        yield connection
 
 
 @pytest.fixture
