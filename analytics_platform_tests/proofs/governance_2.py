@@ -61,15 +61,7 @@ def prove(report: Report) -> None:
 
 def _try(report: Report, home: Path, dsn: str, case: Case) -> None:
     report.step(f"{case.events:,} events of which {case.planted} break")
-    schemas = new_repository(home / "project")
-    shutil.copytree(ROOT / "schemas" / "bids", schemas / "bids")
-    for name in ("ids.lock", "auctions", "persons"):
-        source = ROOT / "schemas" / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, schemas / name)
-    (schemas / "bids" / "subject.yaml").write_text("owner: team:auctions\nversions:\n  1: {state: published}\n")
-    git(schemas, "add", "-A")
-    git(schemas, "-c", "user.name=p", "-c", "user.email=p@x", "commit", "-q", "-m", "schemas")
-    run = _Commands(home, dsn, schemas)
+    run = _Commands(home, dsn, _schemas(home / "project"))
     nullable, strict = home / "nullable.avsc", home / "strict.avsc"
     nullable.write_text(json.dumps({**BID, "fields": [*BID["fields"], COUPON]}))
     strict.write_text(json.dumps({**BID, "fields": [*BID["fields"], STRICT]}))
@@ -93,6 +85,18 @@ def _try(report: Report, home: Path, dsn: str, case: Case) -> None:
     report.claim("it names the first offsets", holds=first == wanted)
     report.claim(f"in less than {AT_MOST_SECONDS:g} s", holds=seconds < AT_MOST_SECONDS)
     report.claim("it says whom it breaks", holds=any("coupon" in each for each in found["evidence"]["breaks"]))
+
+
+def _schemas(project: Path) -> Path:
+    """The project's schemas in a repository of their own."""
+    schemas = new_repository(project)
+    for name in ("ids.lock", "auctions", "bids", "persons"):
+        source = ROOT / "schemas" / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, schemas / name)
+    (schemas / "bids" / "subject.yaml").write_text("owner: team:auctions\nversions:\n  1: {state: published}\n")
+    git(schemas, "add", "-A")
+    git(schemas, "-c", "user.name=p", "-c", "user.email=p@x", "commit", "-q", "-m", "schemas")
+    return schemas
 
 
 def _cpu_seconds() -> float:

@@ -6,9 +6,7 @@ The id is the one that the registry will give next. Half of the bids are in it, 
 
 import io
 import json
-import tempfile
 import uuid
-from pathlib import Path
 from typing import Any
 
 import fastavro
@@ -16,10 +14,10 @@ from confluent_kafka import Producer
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from analytics_platform_tests.proofs import own_topic
+from analytics_platform_tests.proofs.cloned_instance import cloned_instance
 from analytics_platform_tests.proofs.governance_5 import BOARD, SUBJECT, ap, voting_as
 from analytics_platform_tests.proofs.instances import DrivenInstance
-from analytics_platform_tests.proofs.report import ROOT, Report
+from analytics_platform_tests.proofs.report import Report
 from analytics_platform_tests.proofs.stock_bids import StockBids
 from analytics_platform_tests.proofs.watched_instance import await_true, read
 
@@ -31,19 +29,11 @@ FACTS = 'event_id, partition, "offset"'
 
 def prove(report: Report) -> None:
     """A fresh clone, the demo, and a producer that is ahead of the registry."""
-    with tempfile.TemporaryDirectory(prefix="governance-4-") as folder:
-        clone = Path(folder) / "clone"
-        own_topic.git(ROOT, "clone", "--quiet", str(ROOT), str(clone))
-        jars = ROOT / ".state" / "jars"
-        instance = DrivenInstance(clone=clone, state_dir=Path(folder) / "state", jars=jars, base_port=BASE_PORT)
-        try:
-            report.step(f"ap up, {RATE} events a second")
-            instance.up("--rate", RATE, "--no-webserver")
-            await_true(lambda: _count(instance, "silver", "true") > 0, WAIT_SECONDS, "the first bids")
-            _prove(report, instance)
-        finally:
-            report.step("ap down")
-            instance.ap("down")
+    with cloned_instance(report, BASE_PORT) as instance:
+        report.step(f"ap up, {RATE} events a second")
+        instance.up("--rate", RATE, "--no-webserver")
+        await_true(lambda: _count(instance, "silver", "true") > 0, WAIT_SECONDS, "the first bids")
+        _prove(report, instance)
 
 
 def _prove(report: Report, instance: DrivenInstance) -> None:
@@ -54,12 +44,7 @@ def _prove(report: Report, instance: DrivenInstance) -> None:
     schema = json.loads(str(latest.schema.schema_str))
     schema["fields"].append(CURRENCY)
     next_id = 1 + max(row["id"] for row in ap(instance, "schema", "list"))
-    refused = ""
-    try:
-        client.register_schema(SUBJECT, Schema(json.dumps(schema), "AVRO"))
-    except SchemaRegistryError as error:
-        refused = str(error)
-    report.claim("the registration waits for its votes", holds="waits for approval" in refused)
+    report.claim("the registration waits for its votes", holds="waits for approval" in _refusal(client, schema))
     report.step(f"{BIDS} bids, every other one in id {next_id}, which is nobody's yet")
     published, ahead = _send(instance, schema, int(latest.schema_id or 0), next_id, report.seed)
     took = await_true(
@@ -75,14 +60,27 @@ def _prove(report: Report, instance: DrivenInstance) -> None:
     report.claim("the rest is in silver", holds=_ids(instance, "silver") >= published.keys())
     report.claim("none of those ahead is", holds=not _ids(instance, "silver") & ahead.keys())
     report.step("two people approve it")
-    ap(instance, "schema", "review", SUBJECT, "2")
-    for name in ("ana", "ben"):
-        ap(voting_as(instance, name), "schema", "approve", SUBJECT, "2")
-    given = ap(instance, "schema", "publish", SUBJECT, "2")
-    report.claim("it gets the id that the bids are in", holds=given["id"] == next_id)
+    report.claim("it gets the id that the bids are in", holds=_approved(instance)["id"] == next_id)
     took = await_true(lambda: _ids(instance, "silver") >= ahead.keys(), WAIT_SECONDS, "those that waited")
     report.figure("seconds until those that waited were in silver", took)
     _claim_places(report, instance, waiting, next_id)
+
+
+def _refusal(client: SchemaRegistryClient, schema: Any) -> str:
+    """What a client is told that registers the schema; "" if it is published."""
+    try:
+        client.register_schema(SUBJECT, Schema(json.dumps(schema), "AVRO"))
+    except SchemaRegistryError as error:
+        return str(error)
+    return ""
+
+
+def _approved(instance: DrivenInstance) -> Any:
+    """Review, vote, publish; what was published."""
+    ap(instance, "schema", "review", SUBJECT, "2")
+    for name in ("ana", "ben"):
+        ap(voting_as(instance, name), "schema", "approve", SUBJECT, "2")
+    return ap(instance, "schema", "publish", SUBJECT, "2")
 
 
 def _claim_places(report: Report, instance: DrivenInstance, waiting: list[tuple], id_: int) -> None:

@@ -5,19 +5,17 @@ edit after the votes, each of which must leave things as they are; and back to o
 """
 
 import json
-import tempfile
 from dataclasses import replace
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import yaml
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from analytics_platform_tests.proofs import own_topic
+from analytics_platform_tests.proofs.cloned_instance import cloned_instance
 from analytics_platform_tests.proofs.instances import DrivenInstance
-from analytics_platform_tests.proofs.report import ROOT, Report
+from analytics_platform_tests.proofs.report import Report
 
 BASE_PORT, RATE = 4900, "200"
 SUBJECT = "bids-value"
@@ -37,18 +35,10 @@ BOARD = yaml.safe_dump(
 
 def prove(report: Report) -> None:
     """A fresh clone, the demo, a client and three people."""
-    with tempfile.TemporaryDirectory(prefix="governance-5-") as folder:
-        clone = Path(folder) / "clone"
-        own_topic.git(ROOT, "clone", "--quiet", str(ROOT), str(clone))
-        jars = ROOT / ".state" / "jars"
-        instance = DrivenInstance(clone=clone, state_dir=Path(folder) / "state", jars=jars, base_port=BASE_PORT)
-        try:
-            report.step(f"ap up, {RATE} events a second")
-            instance.up("--rate", RATE, "--no-webserver")
-            _vote(report, instance)
-        finally:
-            report.step("ap down")
-            instance.ap("down")
+    with cloned_instance(report, BASE_PORT) as instance:
+        report.step(f"ap up, {RATE} events a second")
+        instance.up("--rate", RATE, "--no-webserver")
+        _vote(report, instance)
 
 
 def _vote(report: Report, instance: DrivenInstance) -> None:
@@ -64,6 +54,18 @@ def _vote(report: Report, instance: DrivenInstance) -> None:
     report.figure("what the client is told", refused)
     report.claim("the same kind of change is refused by the name of its proposal", holds=_waits(refused, 3, 2))
     report.claim("it is not published", holds=client.get_versions(SUBJECT) == [1, 2])
+    _quorum(report, instance, client, fields)
+    _edit(report, instance, client, fields)
+    steps = [fact["step"] for fact in ap(instance, "schema", "history", SUBJECT, "3")]
+    report.figure("the history of version 3", steps)
+    report.claim("every step is a fact", holds=steps == ["proposed", "reviewed", *["approved"] * 3, "permitted"])
+    policy.write_text(light)
+    report.claim("the old file brings the old rules back", holds=isinstance(_register(client, fields, "fifth"), int))
+    report.claim("nothing was started anew", holds=instance.pids() == pids)
+
+
+def _quorum(report: Report, instance: DrivenInstance, client: SchemaRegistryClient, fields: Any) -> None:
+    """Votes until there are enough of them, and some that do not count."""
     early = voting_as(instance, "ana").ap("schema", "approve", SUBJECT, "3")
     report.claim("nobody can vote before its evidence is there", holds=bool(early.returncode))
     reviewed = ap(instance, "schema", "review", SUBJECT, "3")
@@ -76,13 +78,6 @@ def _vote(report: Report, instance: DrivenInstance) -> None:
     report.claim("a token that is nobody's does not vote", holds=bool(stranger.returncode))
     ap(voting_as(instance, "ben"), "schema", "approve", SUBJECT, "3")
     report.claim("with its quorum the same request is published", holds=_register(client, fields, "second") == 3)
-    _edit(report, instance, client, fields)
-    steps = [fact["step"] for fact in ap(instance, "schema", "history", SUBJECT, "3")]
-    report.figure("the history of version 3", steps)
-    report.claim("every step is a fact", holds=steps == ["proposed", "reviewed", *["approved"] * 3, "permitted"])
-    policy.write_text(light)
-    report.claim("the old file brings the old rules back", holds=isinstance(_register(client, fields, "fifth"), int))
-    report.claim("nothing was started anew", holds=instance.pids() == pids)
 
 
 def _edit(report: Report, instance: DrivenInstance, client: SchemaRegistryClient, fields: Any) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 
 MARKER, PART = "AP_INSTANCE", "AP_PART"
-COMMAND_SECONDS = 150.0
+COMMAND_SECONDS = 240.0  # more than the three minutes that `ap up` itself waits for health
 HOLDERS = """
 select substring(a.application_name from 'run (.*)'), l.granted from pg_locks l join pg_stat_activity a using (pid)
  where l.locktype = 'advisory' and a.application_name like 'run %' order by l.granted desc"""

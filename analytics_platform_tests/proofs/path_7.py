@@ -6,7 +6,6 @@ silver is compared with the documents as a stock client and Python's own JSON re
 
 import http.client
 import json
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from analytics_platform_tests.proofs import own_topic
+from analytics_platform_tests.proofs.cloned_instance import cloned_instance
 from analytics_platform_tests.proofs.instances import DrivenInstance, pause
 from analytics_platform_tests.proofs.own_topic import DECLARED, STREAM, TOPIC, differences, silver_rows
 from analytics_platform_tests.proofs.public_topic import documents
-from analytics_platform_tests.proofs.report import ROOT, Report
+from analytics_platform_tests.proofs.report import Report
 
 BASE_PORT = 4700
 FIRST, LATER, PARTITIONS = 4000, 500, 3
@@ -30,19 +30,11 @@ ALARMING = ("schemas.unreadable", "planning.failed")
 
 def prove(report: Report) -> None:
     """Take the topic in, compare, take it out."""
-    with tempfile.TemporaryDirectory(prefix="path-7-") as folder:
-        clone = Path(folder) / "clone"
-        own_topic.git(ROOT, "clone", "--quiet", str(ROOT), str(clone))
+    with cloned_instance(report, BASE_PORT) as instance:
         report.figure("seed", report.seed)
-        report.figure("commit", own_topic.git(clone, "rev-parse", "--short", "HEAD").strip())
-        jars = ROOT / ".state" / "jars"
-        instance = DrivenInstance(clone=clone, state_dir=Path(folder) / "state", jars=jars, base_port=BASE_PORT)
-        try:
-            _take_in(report, instance)
-            _take_out(report, instance)
-        finally:
-            report.step("ap down")
-            instance.ap("down")
+        report.figure("commit", own_topic.git(instance.clone, "rev-parse", "--short", "HEAD").strip())
+        _take_in(report, instance)
+        _take_out(report, instance)
 
 
 def _take_in(report: Report, instance: DrivenInstance) -> None:

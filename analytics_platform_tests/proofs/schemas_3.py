@@ -1,18 +1,17 @@
 """A new version of bids while 2,000 events a second stream: nothing restarts, no row is lost, the column appears."""
 
 import json
-import tempfile
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from analytics_platform_tests.proofs import own_topic
+from analytics_platform_tests.proofs.cloned_instance import cloned_instance
 from analytics_platform_tests.proofs.instances import DrivenInstance
-from analytics_platform_tests.proofs.report import ROOT, Report
+from analytics_platform_tests.proofs.report import Report
 from analytics_platform_tests.proofs.stock_bids import StockBids
 from analytics_platform_tests.proofs.watched_instance import await_true, read
 
@@ -30,21 +29,13 @@ FAILED = "select count(*) from runs where status = 'FAILURE'"
 
 def prove(report: Report) -> None:
     """A fresh clone, a stream at full pace, and a producer of the new version beside it."""
-    with tempfile.TemporaryDirectory(prefix="schemas-3-") as folder:
-        clone = Path(folder) / "clone"
-        own_topic.git(ROOT, "clone", "--quiet", str(ROOT), str(clone))
-        jars = ROOT / ".state" / "jars"
-        instance = DrivenInstance(clone=clone, state_dir=Path(folder) / "state", jars=jars, base_port=BASE_PORT)
-        try:
-            report.step(f"ap up, {RATE} events a second")
-            instance.up("--rate", RATE, "--no-webserver")
-            took = await_true(lambda: _silver(instance) > BEFORE, WAIT_SECONDS, "the first bids")
-            report.figure("seconds until bids are published", took)
-            _evolve(report, instance)
-            _break(report, instance)
-        finally:
-            report.step("ap down")
-            instance.ap("down")
+    with cloned_instance(report, BASE_PORT) as instance:
+        report.step(f"ap up, {RATE} events a second")
+        instance.up("--rate", RATE, "--no-webserver")
+        took = await_true(lambda: _silver(instance) > BEFORE, WAIT_SECONDS, "the first bids")
+        report.figure("seconds until bids are published", took)
+        _evolve(report, instance)
+        _break(report, instance)
 
 
 def _evolve(report: Report, instance: DrivenInstance) -> None:

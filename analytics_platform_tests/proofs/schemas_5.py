@@ -3,17 +3,14 @@
 import http.client
 import json
 import random
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from analytics_platform_tests.proofs import own_topic
-from analytics_platform_tests.proofs.instances import DrivenInstance
-from analytics_platform_tests.proofs.report import ROOT, Report
+from analytics_platform_tests.proofs.cloned_instance import cloned_instance
+from analytics_platform_tests.proofs.report import Report
 from analytics_platform_tests.proofs.schemas_3 import _silver
 from analytics_platform_tests.proofs.watched_instance import await_true
 
@@ -26,23 +23,15 @@ TYPE = "application/vnd.schemaregistry.v1+json"
 
 def prove(report: Report) -> None:
     """Requests are due by the clock: one that waits for an earlier one counts from when it was due."""
-    with tempfile.TemporaryDirectory(prefix="schemas-5-") as folder:
-        clone = Path(folder) / "clone"
-        own_topic.git(ROOT, "clone", "--quiet", str(ROOT), str(clone))
-        jars = ROOT / ".state" / "jars"
-        instance = DrivenInstance(clone=clone, state_dir=Path(folder) / "state", jars=jars, base_port=BASE_PORT)
-        try:
-            report.step(f"ap up, {RATE} events a second")
-            instance.up("--rate", RATE)
-            await_true(lambda: _silver(instance) > 10_000, 240.0, "the demo")
-            before = _silver(instance)
-            _reads(report, instance.ports()["service"])
-            _verdicts(report, instance.ports()["service"])
-            report.figure("bids published meanwhile", _silver(instance) - before)
-            report.claim("the demo went on", holds=_silver(instance) - before > SECONDS * 100)
-        finally:
-            report.step("ap down")
-            instance.ap("down")
+    with cloned_instance(report, BASE_PORT) as instance:
+        report.step(f"ap up, {RATE} events a second")
+        instance.up("--rate", RATE)
+        await_true(lambda: _silver(instance) > 10_000, 240.0, "the demo")
+        before = _silver(instance)
+        _reads(report, instance.ports()["service"])
+        _verdicts(report, instance.ports()["service"])
+        report.figure("bids published meanwhile", _silver(instance) - before)
+        report.claim("the demo went on", holds=_silver(instance) - before > SECONDS * 100)
 
 
 def _reads(report: Report, port: int) -> None:
