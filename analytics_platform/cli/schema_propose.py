@@ -19,7 +19,7 @@ from analytics_platform.pipeline.governance.acts import open_proposal, stage_of
 from analytics_platform.pipeline.governance.acts import review as reviewed
 from analytics_platform.pipeline.governance.classify import change_of
 from analytics_platform.pipeline.governance.desk import Case, Desk
-from analytics_platform.pipeline.governance.examine import consumers_touched, evidence_of
+from analytics_platform.pipeline.governance.examine import evidence_of
 from analytics_platform.pipeline.governance.gate import in_words
 from analytics_platform.pipeline.governance.opening import caller, desk_of, judge_for
 from analytics_platform.products import catalog
@@ -70,12 +70,11 @@ def review(subject: str, version: int, as_json: bool) -> None:
         proposed = parsed(draft, snapshot.text_of)
         desk = desk_of(registry, catalog())
         evidence = evidence_of(settings, snapshot, subject, proposed, desk)
-        told = consumers_touched(desk, snapshot, subject, proposed)
 
         def act(now: Snapshot) -> Case:
             desk = desk_of(registry, catalog())
             case = _case(registry, desk, now, subject, proposed)
-            reviewed(desk, case, caller(registry, settings.governance_token), evidence.document(), told)
+            reviewed(desk, case, caller(registry, settings.governance_token), evidence)
             return _case(registry, desk, now, subject, proposed)
 
         _say(registry.decide(act), as_json)

@@ -16,7 +16,8 @@ from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.errors import DeclarationError, InvalidSchemaError
 from analytics_platform.facts import Schema
 from analytics_platform.governance.page import page_of as page_of_policy
-from analytics_platform.pipeline.governance.lint import faults, policy_of
+from analytics_platform.pipeline.governance.desk import policy_of
+from analytics_platform.pipeline.governance.lint import faults
 from analytics_platform.pipeline.schema_change import effects
 from analytics_platform.products import catalog
 from analytics_platform.registry.compatibility import Break, SchemaText, breaks, require_valid

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from analytics_platform.errors import DeclarationError
+from analytics_platform.governance.yaml_text import loaded
 
 CONSUMERS_FILE = "consumers.yaml"
 FORM = "write {name: fraud, owner: team:fraud, reads: bids-value, version: 1, columns: [price]}"
@@ -35,10 +36,7 @@ class Consumer:
 
 def parse_consumers(text: str, where: str = CONSUMERS_FILE) -> list[Consumer]:
     """Every consumer; raises DeclarationError."""
-    try:
-        content = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise DeclarationError(where, f"is no YAML: {str(error).splitlines()[0]}", "mend the file") from error
+    content = loaded(text, where) or {}
     listed = content.get("consumers") if isinstance(content, dict) else None
     if not isinstance(listed, list):
         raise DeclarationError(where, "has no list `consumers`", "start it with `consumers:`")

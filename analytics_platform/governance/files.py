@@ -14,6 +14,7 @@ import yaml
 
 from analytics_platform.errors import DeclarationError
 from analytics_platform.governance.approval import Approval, BrokenGlass
+from analytics_platform.governance.yaml_text import loaded
 
 PROPOSALS = "proposals"
 REMEDY = "restore it from git, or give the vote again"
@@ -134,10 +135,7 @@ def _dumped(said: Mapping[str, Any]) -> str:
 
 
 def _loaded(text: str, where: str) -> Mapping[str, Any]:
-    try:
-        said = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise DeclarationError(where, f"is no YAML: {str(error).splitlines()[0]}", REMEDY) from error
+    said = loaded(text, where, REMEDY)
     if not isinstance(said, Mapping):
         raise DeclarationError(where, "is no mapping", REMEDY)
     return said

@@ -19,8 +19,6 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-import yaml
-
 from analytics_platform.errors import DeclarationError
 from analytics_platform.governance.change import ChangeClass
 from analytics_platform.governance.policy import (
@@ -37,6 +35,7 @@ from analytics_platform.governance.policy import (
     Rule,
     Verdict,
 )
+from analytics_platform.governance.yaml_text import loaded
 from analytics_platform.product import Compatibility
 
 POLICY_FILE = "governance.yaml"
@@ -56,7 +55,7 @@ def parse_policy(text: str | None, where: str = POLICY_FILE) -> Policy:
 
 @lru_cache(maxsize=16)
 def _parsed(text: str, where: str) -> Policy:
-    content = _mapping(_loaded(text, where), where, "a mapping with `rules:`")
+    content = _mapping(loaded(text, where), where, "a mapping with `rules:`")
     for key in content:
         if key not in KEYS:
             raise DeclarationError(where, f"{key!r} means nothing here", f"use {', '.join(sorted(KEYS))}")
@@ -204,13 +203,6 @@ def _escalation(content: Mapping[str, Any], where: str) -> Escalation | None:
     about = _mapping(content["escalation"], place, "{after_hours: 48, to: board}")
     hours = _number(about.get("after_hours"), f"{place}, after_hours")
     return Escalation(after=timedelta(hours=hours), to=str(about.get("to", "")))
-
-
-def _loaded(text: str, where: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise DeclarationError(where, f"is no YAML: {str(error).splitlines()[0]}", "mend the file") from error
 
 
 def _part(content: Mapping[str, Any], key: str, where: str) -> Mapping[Any, Any]:

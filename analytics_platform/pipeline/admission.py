@@ -12,7 +12,7 @@ from analytics_platform.facts import Schema, StreamSchemas
 from analytics_platform.ingest.decode import check_encoding
 from analytics_platform.pipeline.parts import pipeline_shapes
 from analytics_platform.pipeline.schema_change import effects
-from analytics_platform.product import Catalog, Pipeline
+from analytics_platform.product import Catalog, Pipeline, Stream
 from analytics_platform.registry.compatibility import fingerprint, normalize
 from analytics_platform.registry.compatibility.effects import key_breaks
 from analytics_platform.registry.decide import broken, held, require_writable
@@ -63,12 +63,17 @@ def damage_of(declared: Catalog, snapshot: Snapshot, subject: str, proposed: Pro
     )
 
 
+def stream_of(declared: Catalog, subject: str) -> Stream | None:
+    """The declared stream whose values the subject describes; None if there is none."""
+    return declared.streams.get(subject.removesuffix("-value")) if subject.endswith("-value") else None
+
+
 def objections(declared: Catalog, snapshot: Snapshot, subject: str, proposed: Proposed) -> list[str]:
     """Why the stream that reads this subject would stand still; empty if none does, or it could follow."""
     if subject.endswith("-key"):
         return _of_key(declared, snapshot, subject, proposed)
-    stream = declared.streams.get(subject.removesuffix("-value"))
-    if stream is None or not subject.endswith("-value") or held(snapshot, subject, proposed):
+    stream = stream_of(declared, subject)
+    if stream is None or held(snapshot, subject, proposed):
         return []
     before, after = schemas_in(snapshot, stream.name), as_if_published(snapshot, stream.name, proposed)
     try:

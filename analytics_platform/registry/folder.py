@@ -51,11 +51,13 @@ def is_draft(schema_dir: Path, stream: str) -> bool:
 def known_schemas(schema_dir: Path) -> dict[int, Schema]:
     """Every schema that has an id, by its id; empty before the first one has."""
     return {
-        entry.id: _schema(schema_dir, entry.path, entry, entry.subject, entry.version) for entry in _locked(schema_dir)
+        entry.id: _schema(schema_dir, entry.path, entry, entry.subject, entry.version)
+        for entry in read_lock(schema_dir)
     }
 
 
-def _locked(schema_dir: Path) -> list[LockEntry]:
+def read_lock(schema_dir: Path) -> list[LockEntry]:
+    """Every version that has an id; none before the first one has."""
     return parse_lock(read_text(schema_dir, LOCK), LOCK) if (schema_dir / LOCK).exists() else []
 
 

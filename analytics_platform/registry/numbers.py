@@ -6,8 +6,8 @@ import psycopg
 
 from analytics_platform.errors import DeclarationError
 from analytics_platform.registry import store
-from analytics_platform.registry.folder import read_text
-from analytics_platform.registry.lock import LOCK, VersionState, parse_lock
+from analytics_platform.registry.folder import read_lock, read_text
+from analytics_platform.registry.lock import VersionState
 from analytics_platform.registry.schema import digest_of
 from analytics_platform.registry.subject_file import parse_subject
 from analytics_platform.registry.subjects import SUFFIXES, home_of
@@ -31,8 +31,7 @@ def waiting(folder: Path, subject: str) -> dict[int, Draft]:
     if not (folder / home.subject_file).exists():
         return {}
     file = parse_subject(read_text(folder, home.subject_file), home.subject_file, home.kind)
-    lock = parse_lock(read_text(folder, LOCK), LOCK) if (folder / LOCK).exists() else []
-    locked = {entry.version for entry in lock if entry.subject == subject}
+    locked = {entry.version for entry in read_lock(folder) if entry.subject == subject}
     gone = (VersionState.ARCHIVED, VersionState.DELETED, VersionState.REMOVED)
     found = {}
     for number, note in sorted(file.versions.items()):

@@ -17,8 +17,9 @@ import psycopg
 from analytics_platform.errors import PatchedError
 from analytics_platform.registry import store
 from analytics_platform.registry.decide import held
+from analytics_platform.registry.folder import read_lock
 from analytics_platform.registry.git import REGISTRY, Author, Edit, Repository, apply
-from analytics_platform.registry.lock import LOCK, LockEntry, VersionState, parse_lock, with_entries
+from analytics_platform.registry.lock import LOCK, LockEntry, VersionState, with_entries
 from analytics_platform.registry.numbers import number_for
 from analytics_platform.registry.snapshot import EVERYWHERE, Setting, Snapshot, Text, Version
 from analytics_platform.registry.subject_file import VersionNote, with_global_setting, with_setting, with_version
@@ -122,8 +123,7 @@ class Registrar:
         for waiting, number, text in store.pending(self.connection):
             if waiting == subject and text.sha256 == proposed.sha256:
                 return number, text
-        lock = self.folder / LOCK
-        locked = parse_lock(lock.read_text(encoding="utf-8"), LOCK) if lock.exists() else []
+        locked = read_lock(self.folder)
         number = self.number_for(subject, proposed)
         above = max((entry.id for entry in locked), default=0)
         return number, store.allot(self.connection, subject, number, proposed, above=above)

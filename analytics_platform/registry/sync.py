@@ -12,9 +12,9 @@ import psycopg
 from analytics_platform.errors import DeclarationError, PlatformError, RegistryError, SchemaConflictError
 from analytics_platform.registry import store
 from analytics_platform.registry.compatibility import SchemaText
-from analytics_platform.registry.folder import FORMATS, SUBJECT_FILE, read_text, version_files, write_text
+from analytics_platform.registry.folder import FORMATS, SUBJECT_FILE, read_lock, read_text, version_files, write_text
 from analytics_platform.registry.git import Edit, apply
-from analytics_platform.registry.lock import LOCK, LockEntry, VersionState, parse_lock, with_entries
+from analytics_platform.registry.lock import LOCK, LockEntry, VersionState, with_entries
 from analytics_platform.registry.publish import GLOBAL_FILE, Judge, version_edits
 from analytics_platform.registry.schema import digest_of
 from analytics_platform.registry.snapshot import EVERYWHERE, Setting, Snapshot
@@ -53,7 +53,7 @@ class Folder:
 
 def read_folder(place: Path) -> Folder:
     """Everything in the folder; raises DeclarationError for a lock that cannot be read."""
-    lock = parse_lock(read_text(place, LOCK), LOCK) if (place / LOCK).exists() else []
+    lock = read_lock(place)
     subjects: dict[str, SubjectFile] = {}
     unreadable: dict[str, PlatformError] = {}
     for file in sorted(place.glob(f"*/{SUBJECT_FILE}")):

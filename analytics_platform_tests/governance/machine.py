@@ -30,6 +30,7 @@ from analytics_platform.pipeline.admission import damage_of, judge_of
 from analytics_platform.pipeline.governance.acts import approve, break_glass, open_proposal, review
 from analytics_platform.pipeline.governance.classify import change_of
 from analytics_platform.pipeline.governance.desk import NOBODY, Desk
+from analytics_platform.pipeline.governance.evidence import Evidence
 from analytics_platform.pipeline.governance.gate import Gate
 from analytics_platform.registry.lock import VersionState
 from analytics_platform.registry.numbers import waiting
@@ -37,6 +38,7 @@ from analytics_platform.registry.schema import digest_of
 from analytics_platform.registry.snapshot import Snapshot, Text, Version
 from analytics_platform.registry.texts import Draft, Proposed, identity_text, propose
 
+NOTHING_FOUND = Evidence(changes=(), differences=(), breaks=())
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SUBJECT, FOLDER = "r-value", "r"
 PEOPLE = {
@@ -347,7 +349,7 @@ class Governed(RuleBasedStateMachine):
         if campaign.denies:
             self._claim(self._number(self._proposed(content)), campaign.denies)
         desk = self._desk()
-        review(desk, self._case(desk, self._proposed(content)), None, {"breaks": []})
+        review(desk, self._case(desk, self._proposed(content)), None, NOTHING_FOUND)
         for by, seat, way in campaign.votes:
             if way is Way.BY_ACT:
                 self._approve(content, by, seat)
@@ -367,7 +369,7 @@ class Governed(RuleBasedStateMachine):
     def review(self, data: Any) -> None:
         if content := self._some_draft(data):
             desk = self._desk()
-            review(desk, self._case(desk, self._proposed(content)), None, {"breaks": []})
+            review(desk, self._case(desk, self._proposed(content)), None, NOTHING_FOUND)
 
     @precondition(lambda self: self._waits())
     @rule(data=st.data(), who=people, seat=st.one_of(st.none(), people))

@@ -11,12 +11,14 @@ from analytics_platform.pipeline.admission import damage_of
 from analytics_platform.pipeline.governance.acts import approve, review
 from analytics_platform.pipeline.governance.classify import change_of
 from analytics_platform.pipeline.governance.desk import NOBODY
+from analytics_platform.pipeline.governance.evidence import Evidence
 from analytics_platform.pipeline.governance.opening import desk_of
 from analytics_platform.registry.numbers import waiting
 from analytics_platform.registry.texts import propose
 from analytics_platform_tests.service.served import git, repository, serving
 from analytics_platform_tests.service.test_api import BROKEN, A, B
 
+NOTHING_FOUND = Evidence(changes=(), differences=(), breaks=())
 POLICY = f"""\
 people:
   ana: {{email: ana@x, token_sha256: {sha256(b"ana's").hexdigest()}}}
@@ -54,7 +56,7 @@ def vote(served, number, *names, is_reviewed=False):
                 return desk.case(change, registrar.number_for("s", proposed), desk.policy())
 
             if not is_reviewed:
-                review(desk, case(), None, {"breaks": []})
+                review(desk, case(), None, NOTHING_FOUND)
             for name in names:
                 approve(desk, case(), desk.policy().people[name])
 

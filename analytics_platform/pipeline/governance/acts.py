@@ -1,18 +1,17 @@
 """What people do to a proposal: open and edit it, review it, vote, break glass. Each act is a commit and a fact."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from analytics_platform.errors import ForbiddenError
 from analytics_platform.governance.approval import Approval, BrokenGlass, is_delegated
-from analytics_platform.governance.consumers import Consumer
 from analytics_platform.governance.files import ProposalFile, glass_text, proposal_text, vote_text
 from analytics_platform.governance.lifecycle import Act, Stage, require, stage_before
 from analytics_platform.governance.policy import Person
 from analytics_platform.governance.record import Fact, Step
 from analytics_platform.pipeline.governance.desk import Case, Desk
+from analytics_platform.pipeline.governance.evidence import Evidence
 from analytics_platform.registry.git import Edit
 from analytics_platform.registry.lock import VersionState
 from analytics_platform.registry.subject_file import VersionNote, with_version
@@ -47,9 +46,7 @@ def open_proposal(desk: Desk, case: Case, proposed: Proposed, who: Person | None
     desk.write(edits, f"schemas: {case.name} is proposed", who)
 
 
-def review(
-    desk: Desk, case: Case, who: Person | None, evidence: Mapping[str, Any], concerned: Sequence[Consumer] = ()
-) -> None:
+def review(desk: Desk, case: Case, who: Person | None, evidence: Evidence) -> None:
     """Put the evidence on the proposal and tell whom it concerns: from now on votes may be given."""
     require(Act.REVIEW, stage_of(case), case.name)
     change = case.proposal.change
@@ -59,10 +56,11 @@ def review(
         author=None,
         opened_at=desk.now().replace(microsecond=0),
     )
-    new = replace(file, reviewed=change.digest, evidence=evidence)
-    desk.facts.record(_fact(desk, case, Step.REVIEWED, who, details=evidence))
+    said = evidence.document()
+    new = replace(file, reviewed=change.digest, evidence=said)
+    desk.facts.record(_fact(desk, case, Step.REVIEWED, who, details=said))
     desk.write({case.place.proposal: _whole(proposal_text(new))}, f"schemas: {case.name} is in review", who)
-    for each in concerned:
+    for each in evidence.consumers:
         body = {"owner": each.owner, "consumer": each.name, "proposal": f"schemas/{case.place.base}"}
         desk.tell("schema proposed", f"{case.name} for {each.name}", body)
 

@@ -4,7 +4,7 @@ A file is a claim. It counts where the ledger has the fact of it, or where git k
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,6 +36,11 @@ def _silently(_: str, __: str, ___: Mapping[str, str]) -> None:
 
 def _nobody(_: str) -> str | None:
     return None
+
+
+def policy_of(folder: Path) -> Policy:
+    """The policy of a folder of schemas; the light one without a file."""
+    return parse_policy(read_text(folder, POLICY_FILE) if (folder / POLICY_FILE).exists() else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +75,10 @@ class Desk:
     signer_of: Callable[[str], str | None] = _nobody
     now: Callable[[], datetime] = _utc_now
     tell: Tell = _silently
-    policy_text: Callable[[Path], str | None] = field(
-        default=lambda folder: read_text(folder, POLICY_FILE) if (folder / POLICY_FILE).exists() else None
-    )
 
     def policy(self) -> Policy:
         """The policy as it is in this moment."""
-        return parse_policy(self.policy_text(self.folder))
+        return policy_of(self.folder)
 
     def consumers(self) -> list[Consumer]:
         """Whoever is registered as reading something."""

@@ -7,7 +7,7 @@ import psycopg
 
 from analytics_platform.governance.record import Step
 from analytics_platform.ledger.postgres.alarms import raise_once
-from analytics_platform.pipeline.governance.lint import policy_of
+from analytics_platform.pipeline.governance.desk import policy_of
 
 WAITING = "approval waits"
 ASKED = """

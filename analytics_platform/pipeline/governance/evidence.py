@@ -1,15 +1,17 @@
 """What a proposal is judged by: what is different, whom it breaks, and what is touched further down. Writes nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from analytics_platform.governance.change import Change
+from analytics_platform.governance.consumers import Consumer
 from analytics_platform.lake.lineage import Traced, traced
-from analytics_platform.pipeline.admission import Damage
-from analytics_platform.pipeline.governance.classify import broken_at, differences
+from analytics_platform.pipeline.admission import Damage, stream_of
+from analytics_platform.pipeline.governance.classify import broken_at
 from analytics_platform.pipeline.parts import pipeline_shapes, read_as
 from analytics_platform.product import Catalog, Compatibility, Pipeline
+from analytics_platform.registry.diff import Change as Difference
 from analytics_platform.registry.snapshot import Snapshot
 from analytics_platform.registry.store import schemas_in
 from analytics_platform.registry.texts import Proposed
@@ -24,7 +26,7 @@ class Evidence:
     breaks: tuple[str, ...]
     models: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    consumers: tuple[str, ...] = ()
+    consumers: tuple[Consumer, ...] = ()
     backtest: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
@@ -35,7 +37,7 @@ class Evidence:
             "breaks": list(self.breaks),
             "models": list(self.models),
             "columns": list(self.columns),
-            "consumers": list(self.consumers),
+            "consumers": [str(each) for each in self.consumers],
             "backtest": dict(self.backtest),
         }
         return {name: value for name, value in said.items() if value or name in ("changes", "breaks")}
@@ -58,18 +60,17 @@ def broken(
     )
 
 
-def described(snapshot: Snapshot, subject: str, proposed: Proposed) -> list[str]:
-    """What is different, in words."""
-    return [str(each) for each in differences(snapshot, subject, proposed)]
+def changed_columns(differences: Iterable[Difference]) -> frozenset[str]:
+    """The columns that change or go: nobody reads one that is only added."""
+    return frozenset(_column_of(each.path) for each in differences if each.what != "added")
 
 
-def touched(declared: Catalog, snapshot: Snapshot, subject: str, proposed: Proposed) -> Touched:
-    """What of the models comes from the fields that change, by their column lineage; fields that come touch none."""
-    stream = declared.streams.get(subject.removesuffix("-value"))
-    if stream is None or not subject.endswith("-value"):
+def touched(declared: Catalog, snapshot: Snapshot, subject: str, changed: Collection[str]) -> Touched:
+    """What of the models comes from the columns that change, by their column lineage."""
+    stream = stream_of(declared, subject)
+    if stream is None:
         return Touched()
     pipeline = declared.pipelines[stream.pipeline]
-    changed = {column_of(each.path) for each in differences(snapshot, subject, proposed) if each.what != "added"}
     columns = _columns(pipeline, snapshot)
     if columns is None:
         return Touched()
@@ -102,6 +103,6 @@ def _sources(found: Traced) -> Iterator[Traced]:
         yield from _sources(source)
 
 
-def column_of(path: str) -> str:
+def _column_of(path: str) -> str:
     """The column that a field is in."""
     return path.partition(".")[0].rstrip("[]{}")

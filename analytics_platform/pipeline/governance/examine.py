@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from analytics_platform.governance.consumers import Consumer, concerned
-from analytics_platform.pipeline.admission import as_if_published, damage_of
+from analytics_platform.governance.consumers import concerned
+from analytics_platform.pipeline.admission import as_if_published, damage_of, stream_of
 from analytics_platform.pipeline.governance.backtest import backtest
 from analytics_platform.pipeline.governance.classify import change_of, differences
 from analytics_platform.pipeline.governance.desk import Desk
-from analytics_platform.pipeline.governance.evidence import Evidence, broken, column_of, described, touched
+from analytics_platform.pipeline.governance.evidence import Evidence, broken, changed_columns, touched
 from analytics_platform.product import Catalog
 from analytics_platform.registry.snapshot import Snapshot
 from analytics_platform.registry.store import schemas_in
@@ -22,31 +22,26 @@ def evidence_of(settings: Settings, snapshot: Snapshot, subject: str, proposed: 
     declared, policy = desk.declared, desk.policy()
     damage = damage_of(declared, snapshot, subject, proposed)
     change = change_of(snapshot, subject, proposed, damage, policy.at_least)
-    below = touched(declared, snapshot, subject, proposed)
+    found = differences(snapshot, subject, proposed)
+    changed = changed_columns(found)
+    below = touched(declared, snapshot, subject, changed)
     return Evidence(
         changes=tuple(sorted(map(str, change.classes))),
-        differences=tuple(described(snapshot, subject, proposed)),
+        differences=tuple(map(str, found)),
         breaks=tuple(broken(snapshot, change, proposed, damage, policy.at_least)),
         models=below.models,
         columns=below.columns,
-        consumers=tuple(str(each) for each in consumers_touched(desk, snapshot, subject, proposed)),
+        consumers=tuple(concerned(desk.consumers(), subject, changed, below.columns)),
         backtest=tried_on_bronze(settings, declared, snapshot, subject, proposed),
     )
-
-
-def consumers_touched(desk: Desk, snapshot: Snapshot, subject: str, proposed: Proposed) -> list[Consumer]:
-    """The registered consumers of what changes: of the subject, its stream, or what of a model comes from it."""
-    changed = {column_of(each.path) for each in differences(snapshot, subject, proposed) if each.what != "added"}
-    below = touched(desk.declared, snapshot, subject, proposed)
-    return concerned(desk.consumers(), subject, changed, below.columns)
 
 
 def tried_on_bronze(
     settings: Settings, declared: Catalog, snapshot: Snapshot, subject: str, proposed: Proposed
 ) -> dict[str, Any]:
     """What the proposal does to the rows that the subject's stream has in bronze; nothing where there are none."""
-    stream = declared.streams.get(subject.removesuffix("-value"))
-    now = schemas_in(snapshot, stream.name) if stream and subject.endswith("-value") else None
+    stream = stream_of(declared, subject)
+    now = schemas_in(snapshot, stream.name) if stream else None
     if stream is None or now is None:
         return {}
     found = backtest(settings.table_dir, stream, now, as_if_published(snapshot, stream.name, proposed), MOST_EVENTS)

@@ -7,7 +7,8 @@ from analytics_platform.errors import PlatformError
 from analytics_platform.governance.files import PROPOSALS, Place, parse_glass, parse_proposal, parse_vote
 from analytics_platform.governance.page import page_of
 from analytics_platform.governance.policy import Policy
-from analytics_platform.governance.policy_file import POLICY_FILE, parse_policy
+from analytics_platform.governance.policy_file import POLICY_FILE
+from analytics_platform.pipeline.governance.desk import policy_of
 from analytics_platform.registry.folder import read_text
 from analytics_platform.registry.git import Repository
 from analytics_platform.registry.numbers import waiting
@@ -27,11 +28,6 @@ def faults(folder: Path, page: Path | None = None) -> list[str]:
     if page and page.exists() and page.read_text(encoding="utf-8") != page_of(policy):
         found.append(f"{page.name}: is not what {POLICY_FILE} says; {PAGE_REMEDY}")
     return [*found, *_of_proposals(folder, policy)]
-
-
-def policy_of(folder: Path) -> Policy:
-    """The policy of a folder of schemas; the light one without a file."""
-    return parse_policy(read_text(folder, POLICY_FILE) if (folder / POLICY_FILE).exists() else None)
 
 
 def _of_proposals(folder: Path, policy: Policy) -> Iterator[str]:

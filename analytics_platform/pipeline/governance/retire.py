@@ -12,6 +12,7 @@ from analytics_platform.governance.record import Fact, Step
 from analytics_platform.ingest.records import RecordReader
 from analytics_platform.lake import shapes
 from analytics_platform.lake.tables import Table
+from analytics_platform.pipeline.admission import stream_of
 from analytics_platform.pipeline.governance.acts import CLIENT
 from analytics_platform.pipeline.governance.desk import Desk
 from analytics_platform.pipeline.governance.need import Sought, of_bronze, of_kafka, of_pins, written_in
@@ -65,8 +66,8 @@ def needed_by(
         for each in consumers_of(desk.consumers(), version.subject, version.version)
         if each.version == version.version
     ]
-    stream = desk.declared.streams.get(version.subject.removesuffix("-value"))
-    schemas = schemas_in(snapshot, stream.name) if stream and version.subject.endswith("-value") else None
+    stream = stream_of(desk.declared, version.subject)
+    schemas = schemas_in(snapshot, stream.name) if stream else None
     if stream is None or schemas is None:
         return found
     shape = shapes.bronze(stream.name)
