@@ -19,7 +19,7 @@ from analytics_platform_tests.proofs.governance_5 import BOARD, SUBJECT, ap, vot
 from analytics_platform_tests.proofs.instances import DrivenInstance
 from analytics_platform_tests.proofs.report import Report
 from analytics_platform_tests.proofs.stock_bids import StockBids
-from analytics_platform_tests.proofs.watched_instance import await_true, read
+from analytics_platform_tests.proofs.watched_instance import await_true, published_bids, read
 
 BASE_PORT, RATE, BIDS = 4950, "200", 400
 CURRENCY = {"name": "currency", "type": "string", "default": "USD", "doc": "ISO 4217.", "pii": "none"}
@@ -32,7 +32,7 @@ def prove(report: Report) -> None:
     with cloned_instance(report, BASE_PORT) as instance:
         report.step(f"ap up, {RATE} events a second")
         instance.up("--rate", RATE, "--no-webserver")
-        await_true(lambda: _count(instance, "silver", "true") > 0, WAIT_SECONDS, "the first bids")
+        await_true(lambda: published_bids(instance) > 0, WAIT_SECONDS, "the first bids")
         _prove(report, instance)
 
 

@@ -13,7 +13,7 @@ from analytics_platform_tests.proofs.cloned_instance import cloned_instance
 from analytics_platform_tests.proofs.instances import DrivenInstance
 from analytics_platform_tests.proofs.report import Report
 from analytics_platform_tests.proofs.stock_bids import StockBids
-from analytics_platform_tests.proofs.watched_instance import await_true, read
+from analytics_platform_tests.proofs.watched_instance import await_true, published_bids, read
 
 BASE_PORT, RATE = 4800, "2000"
 SUBJECT = "bids-value"
@@ -32,7 +32,7 @@ def prove(report: Report) -> None:
     with cloned_instance(report, BASE_PORT) as instance:
         report.step(f"ap up, {RATE} events a second")
         instance.up("--rate", RATE, "--no-webserver")
-        took = await_true(lambda: _silver(instance) > BEFORE, WAIT_SECONDS, "the first bids")
+        took = await_true(lambda: published_bids(instance) > BEFORE, WAIT_SECONDS, "the first bids")
         report.figure("seconds until bids are published", took)
         _evolve(report, instance)
         _break(report, instance)
@@ -149,18 +149,9 @@ def _break(report: Report, instance: DrivenInstance) -> None:
         "the message names the field, both types, the version and who is hurt", holds=all(t in said for t in told)
     )
     report.claim("nothing of it is published", holds=client.get_versions(SUBJECT) == [1, 2])
-    before = _silver(instance)
-    await_true(lambda: _silver(instance) > before, WAIT_SECONDS, "more bids")
+    before = published_bids(instance)
+    await_true(lambda: published_bids(instance) > before, WAIT_SECONDS, "more bids")
     report.claim("the stream goes on", holds=True)
-
-
-def _silver(instance: DrivenInstance) -> int:
-    """Bids that are published, by the ledger's manifests."""
-    with instance.ledger() as ledger:
-        row = ledger.execute(
-            "select coalesce(sum((body -> 'outcomes' ->> 'published')::bigint), 0) from manifest where stream = 'bids'"
-        ).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _found(instance: DrivenInstance, bids: StockBids) -> int:

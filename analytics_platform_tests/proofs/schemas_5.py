@@ -11,8 +11,7 @@ import numpy as np
 
 from analytics_platform_tests.proofs.cloned_instance import cloned_instance
 from analytics_platform_tests.proofs.report import Report
-from analytics_platform_tests.proofs.schemas_3 import _silver
-from analytics_platform_tests.proofs.watched_instance import await_true
+from analytics_platform_tests.proofs.watched_instance import await_true, published_bids
 
 BASE_PORT, RATE = 4850, "500"
 PER_SECOND, SECONDS, CLIENTS = 500, 60, 5
@@ -26,12 +25,12 @@ def prove(report: Report) -> None:
     with cloned_instance(report, BASE_PORT) as instance:
         report.step(f"ap up, {RATE} events a second")
         instance.up("--rate", RATE)
-        await_true(lambda: _silver(instance) > 10_000, 240.0, "the demo")
-        before = _silver(instance)
+        await_true(lambda: published_bids(instance) > 10_000, 240.0, "the demo")
+        before = published_bids(instance)
         _reads(report, instance.ports()["service"])
         _verdicts(report, instance.ports()["service"])
-        report.figure("bids published meanwhile", _silver(instance) - before)
-        report.claim("the demo went on", holds=_silver(instance) - before > SECONDS * 100)
+        report.figure("bids published meanwhile", published_bids(instance) - before)
+        report.claim("the demo went on", holds=published_bids(instance) - before > SECONDS * 100)
 
 
 def _reads(report: Report, port: int) -> None:

@@ -151,6 +151,15 @@ def content(instance: DrivenInstance, streams: Sequence[str], hours: Sequence[da
     return found
 
 
+def published_bids(instance: DrivenInstance) -> int:
+    """Bids that are published, by the ledger's manifests."""
+    with instance.ledger() as ledger:
+        row = ledger.execute(
+            "select coalesce(sum((body -> 'outcomes' ->> 'published')::bigint), 0) from manifest where stream = 'bids'"
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def read(instance: DrivenInstance, table: str, query: str) -> list[tuple]:
     """What DuckDB answers; `rows` are those of the table's newest version."""
     files = DeltaTable(str(table_root(instance, table))).file_uris()
