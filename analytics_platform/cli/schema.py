@@ -8,21 +8,18 @@ from typing import Any
 import click
 
 from analytics_platform.cli import schema_consumer, schema_propose, schema_retire, schema_review
+from analytics_platform.cli.draft_file import draft_in
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.cli.registrar import registrar
 from analytics_platform.cli.schema_sync import sync_command
 from analytics_platform.errors import DeclarationError
-from analytics_platform.facts import SchemaFormat
 from analytics_platform.pipeline.governance.opening import caller, judge_for
 from analytics_platform.postgres import connect
 from analytics_platform.products import catalog
 from analytics_platform.registry import store
 from analytics_platform.registry.snapshot import Snapshot, Version
-from analytics_platform.registry.subjects import SUFFIXES
-from analytics_platform.registry.texts import Draft, readable
+from analytics_platform.registry.texts import readable
 from analytics_platform.settings import Settings, read_settings
-
-FORMATS = {suffix: format_ for format_, suffix in SUFFIXES.items()}
 
 
 @click.group()
@@ -80,10 +77,8 @@ def register(subject: str, file: Path, as_json: bool) -> None:
 
     It is judged by the subject's compatibility level and by the policy, gets its id, and is committed to git.
     """
-    if file.suffix not in FORMATS:
-        raise DeclarationError(str(file), "says no format", f"name it …{' or …'.join(FORMATS)}")
     settings = read_settings()
-    draft = Draft(subject=subject, format=SchemaFormat(FORMATS[file.suffix]), body=file.read_text(encoding="utf-8"))
+    draft = draft_in(file, subject)
     with registrar(settings) as registry:
         who = caller(registry, settings.governance_token)
         found = registry.publish(draft, judge_for(registry, catalog(), who))

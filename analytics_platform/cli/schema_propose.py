@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
+from analytics_platform.cli.draft_file import draft_in
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.cli.registrar import registrar
 from analytics_platform.errors import DeclarationError, UnknownPersonError
-from analytics_platform.facts import SchemaFormat
 from analytics_platform.governance.policy import Person
 from analytics_platform.governance.store import LedgerFacts
 from analytics_platform.pipeline.admission import damage_of
@@ -26,12 +26,10 @@ from analytics_platform.products import catalog
 from analytics_platform.registry.numbers import waiting
 from analytics_platform.registry.publish import Registrar
 from analytics_platform.registry.snapshot import Snapshot
-from analytics_platform.registry.subjects import SUFFIXES
 from analytics_platform.registry.texts import Draft, Proposed
 from analytics_platform.registry.texts import propose as parsed
 from analytics_platform.settings import read_settings
 
-FORMATS = {suffix: format_ for format_, suffix in SUFFIXES.items()}
 NUMBER = click.IntRange(1)
 
 
@@ -42,9 +40,7 @@ NUMBER = click.IntRange(1)
 @as_json
 def propose(subject: str, file: Path, why: str, as_json: bool) -> None:
     """Write FILE down as a draft of SUBJECT's next version, with a proposal beside it; nothing is published."""
-    if file.suffix not in FORMATS:
-        raise DeclarationError(str(file), "says no format", f"name it …{' or …'.join(FORMATS)}")
-    draft = Draft(subject=subject, format=SchemaFormat(FORMATS[file.suffix]), body=file.read_text(encoding="utf-8"))
+    draft = draft_in(file, subject)
     settings = read_settings()
     with registrar(settings) as registry:
 

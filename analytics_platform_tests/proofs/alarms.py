@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections import Counter
@@ -16,7 +15,8 @@ from urllib.request import urlopen
 import yaml
 
 from analytics_platform.alerts.routes import routes
-from analytics_platform_tests.alerts.receivers import Received
+from analytics_platform.local.process import free_port
+from analytics_platform_tests.alerts.receivers import Received, http_receiver
 from analytics_platform_tests.proofs.instances import pause
 from analytics_platform_tests.proofs.report import Report
 
@@ -57,7 +57,14 @@ def await_that(holds: Callable[[], bool], what: str) -> None:
 
 
 @contextmanager
-def running_alertmanager(report: Report, folder: Path, received: Received) -> Generator[str]:
+def running_alarms(report: Report, folder: Path) -> Generator[Alarms]:
+    """A receiver, and an Alertmanager that tells it everything."""
+    with http_receiver() as received, _alertmanager(report, folder, received) as url:
+        yield Alarms(url=url, received=received)
+
+
+@contextmanager
+def _alertmanager(report: Report, folder: Path, received: Received) -> Generator[str]:
     """Debian's Alertmanager on free ports, with our routes and a receiver for all."""
     program = _installed(report)
     folder.mkdir(parents=True)
@@ -66,7 +73,7 @@ def running_alertmanager(report: Report, folder: Path, received: Received) -> Ge
     made["route"] |= {"group_wait": "1s", "group_interval": "2s"}
     made["route"]["routes"] = made["route"]["routes"][1:]  # nobody pages for the heartbeat here
     (folder / "alertmanager.yml").write_text(yaml.safe_dump(made))
-    port, cluster = _free_port(), ""
+    port, cluster = free_port(0), ""
     options = [f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'data'}"]
     options += [f"--web.listen-address=127.0.0.1:{port}", f"--cluster.listen-address={cluster}"]
     with (folder / "log").open("wb") as log:
@@ -99,9 +106,3 @@ def _answers(url: str) -> bool:
             return answer.status == 200
     except OSError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]

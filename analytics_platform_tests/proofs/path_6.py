@@ -27,8 +27,6 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from analytics_platform.catalog import catalog_of
 from analytics_platform.facts import Schema, SchemaFormat, StreamSchemas
-from analytics_platform.ingest.kafka.fetch import KafkaReader
-from analytics_platform.lake.duckdb import connect as connect_duckdb
 from analytics_platform.lake.shapes import BRONZE_COLUMNS, bronze
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import lease as leases
@@ -36,11 +34,10 @@ from analytics_platform.ledger.postgres import planning
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.pipeline import plan_all, upkeep
 from analytics_platform.pipeline.cycle import run_cycle
-from analytics_platform.pipeline.parts import Limits, Parts, Tables
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.pipeline.parts import Limits, Parts
 from analytics_platform.product import Encoding, FromField, FromKey, Model, Rule, Stream, Window
-from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
-from analytics_platform_tests.proofs.report import ROOT, Report
+from analytics_platform_tests.proofs.real_parts import empty_parts
+from analytics_platform_tests.proofs.report import Report
 
 BATCHES, HOURS = 5_000, 5
 ROWS, SKEW, PARTITIONS = 40, 1_000, 4
@@ -246,30 +243,10 @@ def slope_per_1000(milliseconds: list[float]) -> tuple[float, float]:
 
 @contextmanager
 def _opened(folder: Path) -> Generator[tuple[Plant, Parts]]:
-    with (
-        running_kafka(folder / "kafka", ROOT / ".state" / "jars") as kafka,
-        running_postgres(folder / "postgres") as postgres,
-        fresh_database(postgres) as dsn,
-        connect(dsn, application="proof") as ledger,
-        KafkaReader(kafka.bootstrap) as reader,
-    ):
-        migrate(ledger)
-        leases.ensure_pipeline(ledger, PLANT.name)
-        _create_topic(kafka.bootstrap)
-        plant = Plant(Producer({"bootstrap.servers": kafka.bootstrap, "linger.ms": 0}))
-        yield (
-            plant,
-            Parts(
-                pipeline=PLANT,
-                ledger=ledger,
-                reader=reader,
-                query=connect_duckdb(),
-                schemas=SCHEMAS,
-                tables=Tables.open(folder / "tables", PLANT, SCHEMAS),
-                limits=Limits(quiet_seconds=0, cycle_seconds=0),
-                now=lambda: plant.now,
-            ),
-        )
+    with empty_parts(folder, PLANT, SCHEMAS, Limits(quiet_seconds=0, cycle_seconds=0)) as (bootstrap, parts):
+        _create_topic(bootstrap)
+        plant = Plant(Producer({"bootstrap.servers": bootstrap, "linger.ms": 0}))
+        yield plant, replace(parts, now=lambda: plant.now)
 
 
 def _create_topic(bootstrap: str) -> None:

@@ -43,9 +43,8 @@ from analytics_platform.postgres import connect, migrate
 from analytics_platform.published import QueryError, rows_of, sql
 from analytics_platform.quality.table import verify_table
 from analytics_platform.settings import Settings, read_settings
-from analytics_platform_tests.alerts.receivers import http_receiver
 from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
-from analytics_platform_tests.proofs.alarms import Alarms, await_that, running_alertmanager
+from analytics_platform_tests.proofs.alarms import Alarms, await_that, running_alarms
 from analytics_platform_tests.proofs.faulty_house import (
     BIDS,
     FAULTS,
@@ -256,8 +255,7 @@ def _live(report: Report, folder: Path) -> Generator[tuple[Live, Polled]]:
         running_kafka(folder / "kafka", ROOT / ".state" / "jars") as kafka,
         running_postgres(folder / "postgres") as postgres,
         fresh_database(postgres) as dsn,
-        http_receiver() as received,
-        running_alertmanager(report, folder / "alertmanager", received) as url,
+        running_alarms(report, folder / "alertmanager") as alarms,
         connect(dsn, application="proof") as ledger,
     ):
         migrate(ledger)
@@ -266,7 +264,7 @@ def _live(report: Report, folder: Path) -> Generator[tuple[Live, Polled]]:
         admin.create_topics([NewTopic(BIDS.topic, 1, 1)])[BIDS.topic].result(30)
         place = Place(dsn=dsn, tables=folder / "tables", bootstrap=kafka.bootstrap, stop=folder / "stop")
         producer = Producer(random.Random(report.seed))
-        live = Live(place=place, ledger=ledger, producer=producer, alarms=Alarms(url=url, received=received))
+        live = Live(place=place, ledger=ledger, producer=producer, alarms=alarms)
         with _beside(place) as polled:
             yield live, polled
 

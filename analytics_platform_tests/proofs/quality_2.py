@@ -25,10 +25,9 @@ from analytics_platform.ledger.rework import Kind, Order
 from analytics_platform.pipeline.known import known_of
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Catalog
-from analytics_platform_tests.alerts.receivers import http_receiver
 from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
 from analytics_platform_tests.pipeline.house import SCHEMAS
-from analytics_platform_tests.proofs.alarms import Alarms, await_that, running_alertmanager
+from analytics_platform_tests.proofs.alarms import Alarms, await_that, running_alarms
 from analytics_platform_tests.proofs.frozen_house import HELD, TEN, THREE, Bid, FrozenPlace, expected, held
 from analytics_platform_tests.proofs.house_lease import work
 from analytics_platform_tests.proofs.report import ROOT, Report
@@ -43,12 +42,11 @@ def prove(report: Report) -> None:
         with (
             running_kafka(folder / "kafka", ROOT / ".state" / "jars") as kafka,
             running_postgres(folder / "postgres") as postgres,
-            http_receiver() as received,
-            running_alertmanager(report, folder / "alertmanager", received) as url,
+            running_alarms(report, folder / "alertmanager") as alarms,
         ):
             with fresh_database(postgres) as dsn:
                 place = FrozenPlace(dsn=dsn, folder=folder / "frozen", bootstrap=kafka.bootstrap, suffix="q2-frozen")
-                _freeze(report, place, Alarms(url=url, received=received))
+                _freeze(report, place, alarms)
             with fresh_database(postgres) as dsn:
                 place = FrozenPlace(dsn=dsn, folder=folder / "held", bootstrap=kafka.bootstrap, suffix="q2-held")
                 _planted(report, replace(place, contract=HELD))

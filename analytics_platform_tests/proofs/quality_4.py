@@ -19,10 +19,9 @@ from pathlib import Path
 from analytics_platform.facts import BatchId, BatchState
 from analytics_platform.ledger.postgres import rework
 from analytics_platform.ledger.rework import Kind, Order
-from analytics_platform_tests.alerts.receivers import http_receiver
 from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
 from analytics_platform_tests.pipeline.house import bid
-from analytics_platform_tests.proofs.alarms import Alarms, await_that, running_alertmanager
+from analytics_platform_tests.proofs.alarms import Alarms, await_that, running_alarms
 from analytics_platform_tests.proofs.checked_house import CheckedPlace, work_or_deliver
 from analytics_platform_tests.proofs.report import ROOT, Report
 
@@ -44,12 +43,10 @@ def prove(report: Report) -> None:
             running_kafka(folder / "kafka", ROOT / ".state" / "jars") as kafka,
             running_postgres(folder / "postgres") as postgres,
             fresh_database(postgres) as dsn,
-            http_receiver() as received,
-            running_alertmanager(report, folder / "alertmanager", received) as url,
+            running_alarms(report, folder / "alertmanager") as alarms,
         ):
             place = CheckedPlace(dsn=dsn, folder=folder / "tables", bootstrap=kafka.bootstrap, suffix="q4")
             place.create()
-            alarms = Alarms(url=url, received=received)
             _kill_often(report, place, alarms, chance)
             _second_fault(report, place, alarms)
             _decide(report, place, alarms)

@@ -21,15 +21,10 @@ from analytics_platform_tests.proofs.report import ROOT, Report
 
 
 @contextmanager
-def real_parts(
-    report: Report,
-    folder: Path,
-    pipeline: Pipeline,
-    schemas: Mapping[str, StreamSchemas],
-    house: Sequence[str],
-    limits: Limits,
-) -> Generator[Parts]:
-    """Everything started in `folder`, and stopped afterwards; `house` are options of the auction house."""
+def empty_parts(
+    folder: Path, pipeline: Pipeline, schemas: Mapping[str, StreamSchemas], limits: Limits
+) -> Generator[tuple[str, Parts]]:
+    """Everything started in `folder` and stopped afterwards: the broker's address, no topic on it yet, and parts."""
     with (
         running_kafka(folder / "kafka", ROOT / ".state" / "jars") as kafka,
         running_postgres(folder / "postgres") as postgres,
@@ -39,9 +34,7 @@ def real_parts(
     ):
         migrate(ledger)
         leases.ensure_pipeline(ledger, pipeline.name)
-        report.step(f"the auction house produces: {' '.join(house)}")
-        produce(kafka.bootstrap, folder, [*house, f"--seed={report.seed}"])
-        yield Parts(
+        parts = Parts(
             pipeline=pipeline,
             ledger=ledger,
             reader=reader,
@@ -50,6 +43,23 @@ def real_parts(
             tables=Tables.open(folder / "tables", pipeline, schemas),
             limits=limits,
         )
+        yield kafka.bootstrap, parts
+
+
+@contextmanager
+def real_parts(
+    report: Report,
+    folder: Path,
+    pipeline: Pipeline,
+    schemas: Mapping[str, StreamSchemas],
+    house: Sequence[str],
+    limits: Limits,
+) -> Generator[Parts]:
+    """The same with topics that the auction house has filled; `house` are its options."""
+    with empty_parts(folder, pipeline, schemas, limits) as (bootstrap, parts):
+        report.step(f"the auction house produces: {' '.join(house)}")
+        produce(bootstrap, folder, [*house, f"--seed={report.seed}"])
+        yield parts
 
 
 def produce(bootstrap: str, folder: Path, options: Sequence[str]) -> None:
