@@ -1,20 +1,11 @@
-"""A state machine that proposes, edits, votes, forges, restarts and moves the clock, and an oracle of its own.
+"""A state machine that proposes, edits, votes, forges, restarts and moves the clock, beside an oracle of its own."""
 
-The oracle keeps its own record of what people really did, and reads the policies from these dictionaries: it shares no
-code with the platform. Whatever the gate lets through, the oracle must allow.
-"""
-
-import json
 import shutil
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import Enum
-from hashlib import sha256
-from itertools import permutations
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import yaml
@@ -25,7 +16,6 @@ from analytics_platform.errors import ForbiddenError, IncompatibleError, Unappro
 from analytics_platform.facts import SchemaFormat
 from analytics_platform.governance.approval import Approval
 from analytics_platform.governance.files import Place, vote_text
-from analytics_platform.governance.record import Fact, Step
 from analytics_platform.pipeline.admission import damage_of, judge_of
 from analytics_platform.pipeline.governance.acts import approve, break_glass, open_proposal, review
 from analytics_platform.pipeline.governance.classify import change_of
@@ -37,235 +27,14 @@ from analytics_platform.registry.numbers import waiting
 from analytics_platform.registry.schema import digest_of
 from analytics_platform.registry.snapshot import Snapshot, Text, Version
 from analytics_platform.registry.texts import Draft, Proposed, identity_text, propose
+from analytics_platform_tests.governance.campaigns import CAMPAIGNS, Campaign, Way, contents, people
+from analytics_platform_tests.governance.memory_facts import MemoryFacts
+from analytics_platform_tests.governance.oracle import Glass, Vote, allows, asks_somebody, classes_of
+from analytics_platform_tests.governance.policies import PEOPLE, POLICIES, START, Content
 
-NOTHING_FOUND = Evidence(changes=(), differences=(), breaks=())
-START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SUBJECT, FOLDER = "r-value", "r"
-PEOPLE = {
-    "ana": {"email": "ana@x"},
-    "ben": {"email": "ben@x"},
-    "cem": {"email": "cem@x", "token_sha256": sha256(b"cem's").hexdigest()},
-    "dora": {"email": "dora@x"},
-}
-GROUPS = {"team:r": ["ana", "ben"], "board": ["ben", "cem", "dora"], "steward": ["dora"]}
-EVERYTHING = ["documentation", "compatible", "breaking", "personal-data"]
-NEVER = {"subjects": "*", "changes": ["lake-breaking"], "approve": "refused"}
-WITH_PEOPLE = {"people": PEOPLE, "groups": GROUPS}
-POLICIES: list[dict[str, Any] | None] = [
-    None,
-    {
-        **WITH_PEOPLE,
-        "author_may_approve": True,
-        "rules": [
-            {"subjects": "*", "changes": ["breaking"], "approve": ["owner"]},
-            {"subjects": "*", "changes": ["documentation", "compatible", "personal-data"], "approve": "automatic"},
-            NEVER,
-        ],
-    },
-    {
-        **WITH_PEOPLE,
-        "approvals_last_days": 5,
-        "break_glass": {"roles": ["board"], "hours": 4},
-        "delegations": [
-            {"from": "dora", "to": "ana", "since": START + timedelta(days=2), "until": START + timedelta(days=9)}
-        ],
-        "rules": [
-            {"subjects": "r-*", "changes": ["breaking"], "approve": [{"role": "board", "quorum": 2}]},
-            {"subjects": "*", "changes": ["personal-data"], "approve": ["owner", "steward"]},
-            {"subjects": "*", "changes": ["compatible"], "approve": ["owner"]},
-            {"subjects": "*", "changes": ["documentation"], "approve": "automatic"},
-            {"subjects": "*", "changes": ["breaking", "lake-breaking"], "approve": "refused"},
-        ],
-    },
-    {
-        **WITH_PEOPLE,
-        "exceptions": [
-            {"changes": ["compatible"], "approve": "automatic", "until": START + timedelta(days=3), "reason": "move"}
-        ],
-        "rules": [{"subjects": "*", "changes": EVERYTHING, "approve": [{"role": "board", "quorum": 3}]}, NEVER],
-    },
-    {
-        **WITH_PEOPLE,
-        "approvals_last_days": 1,
-        "rules": [
-            {"subjects": "*", "changes": ["documentation", "compatible", "personal-data"], "approve": ["owner"]},
-            {"subjects": "*", "changes": ["breaking", "lake-breaking"], "approve": "refused"},
-        ],
-    },
-]
-
-
-class Content(NamedTuple):
-    """A schema by what may differ."""
-
-    doc: str
-    extra: str  # "", "plain" or "personal"
-    type: str  # of the field that is always there
-
-    def text(self) -> str:
-        fields: list[dict[str, Any]] = [{"name": "a", "type": self.type, "doc": self.doc}]
-        if self.extra:
-            fields.append({"name": self.extra, "type": "int", "default": 0, "pii": "person"})
-        if self.extra == "plain":
-            fields[-1]["pii"] = "none"
-        return json.dumps({"type": "record", "name": "R", "fields": fields})
-
-
-CONTENTS = [
-    Content(doc, extra, kind) for doc in "xy" for extra in ("", "plain", "personal") for kind in ("long", "string")
-]
-
-
-@dataclass(slots=True)
-class MemoryFacts:
-    """Facts as JSON lines: what a restart finds again."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def record(self, fact: Fact) -> None:
-        said = {name: getattr(fact, name) for name in ("subject", "version", "step", "digest", "who", "seat")}
-        self.lines.append(json.dumps({**said, "at": fact.at.isoformat(), "details": dict(fact.details)}, default=str))
-
-    def of(self, subject: str) -> list[Fact]:
-        said: list[Any] = [json.loads(line) for line in self.lines]
-        return [_fact(one) for one in said if one["subject"] == subject]
-
-
-def _fact(said: Any) -> Fact:
-    known: Any = {**said, "step": Step(said["step"]), "at": datetime.fromisoformat(said["at"])}
-    return Fact(**known)
-
-
-class Vote(NamedTuple):
-    """What the oracle knows of a vote."""
-
-    change: tuple[Content | None, Content, frozenset[str]]
-    seat: str
-    by: str
-    at: datetime
-
-
-class Glass(NamedTuple):
-    """What the oracle knows of a permission."""
-
-    change: tuple[Content | None, Content, frozenset[str]]
-    by: str
-    at: datetime
-    until: datetime
-
-
-def classes_of(before: Content | None, after: Content) -> frozenset[str]:
-    """In which classes a change is, from what differs."""
-    found = set()
-    if before and before.type != after.type:
-        found.add("breaking")
-    if (before.extra if before else "") != after.extra and "personal" in (before.extra if before else "", after.extra):
-        found.add("personal-data")
-    if before and before._replace(doc=after.doc) == after:
-        found.add("documentation")
-    return frozenset(found or {"compatible"})
-
-
-def allows(
-    policy: dict[str, Any] | None,
-    change: tuple[Content | None, Content, frozenset[str]],
-    now: datetime,
-    votes: list[Vote],
-    glasses: list[Glass],
-    authors: set[str],
-) -> bool:
-    """The oracle's own reading of a policy."""
-    if policy is None:
-        return "breaking" not in change[2]
-    seats: list[str] = []
-    for kind in change[2]:
-        said = _said_of(policy, kind, now)
-        if said == "refused":
-            return False
-        for need in [] if said == "automatic" else said:
-            role, quorum = (need, 1) if isinstance(need, str) else (need["role"], need["quorum"])
-            seats += [role] * max(0, quorum - seats.count(role))
-    if any(_open(policy, glass, change, now) for glass in glasses):
-        return True
-    counting = [vote for vote in votes if _counts(policy, vote, change, now, authors)]
-    others = bool(seats) and not authors and not policy.get("author_may_approve")
-    if others and len({vote.by for vote in counting if any(vote.seat in _members(role) for role in seats)}) < 2:
-        return False
-    return any(
-        all(vote.seat in _members(role) for vote, role in zip(chosen, seats, strict=True))
-        for chosen in permutations(counting, len(seats))
-        if len({vote.seat for vote in chosen}) == len({vote.by for vote in chosen}) == len(chosen)
-    )
-
-
-def _said_of(policy: dict[str, Any], kind: str, now: datetime) -> Any:
-    for each in policy.get("exceptions", []):
-        if now < each["until"] and kind in each["changes"]:
-            return each["approve"]
-    for each in policy["rules"]:
-        if kind in each["changes"] and each["subjects"] in ("*", "r-*"):
-            return each["approve"]
-    return "refused"
-
-
-def _members(role: str) -> list[str]:
-    return GROUPS["team:r" if role == "owner" else role]
-
-
-def _open(policy: dict[str, Any], glass: Glass, change: Any, now: datetime) -> bool:
-    rule = policy.get("break_glass")
-    if rule is None or glass.change != change or not any(glass.by in _members(role) for role in rule["roles"]):
-        return False
-    return glass.at <= now < min(glass.until, glass.at + timedelta(hours=rule["hours"]))
-
-
-def _counts(policy: dict[str, Any], vote: Vote, change: Any, now: datetime, authors: set[str]) -> bool:
-    lent = [
-        each
-        for each in policy.get("delegations", [])
-        if (each["from"], each["to"]) == (vote.seat, vote.by) and each["since"] <= vote.at < each["until"]
-    ]
-    lasts = timedelta(days=policy.get("approvals_last_days", 30))
-    is_own = not policy.get("author_may_approve") and bool({vote.by, vote.seat} & authors)
-    is_valid = vote.change == change and vote.at <= now < vote.at + lasts
-    return is_valid and not is_own and (vote.seat == vote.by or bool(lent))
-
-
-class Way(Enum):
-    """How a vote comes about."""
-
-    BY_ACT = "by ap schema approve"
-    OWN_HAND = "a file that they committed"
-    FORGED = "a file in no commit"
-    FOREIGN_HAND = "a file that somebody else committed"
-
-
-class Campaign(NamedTuple):
-    """How a change is brought to its publication."""
-
-    content: Content
-    author: str | None
-    denies: str | None  # who the proposal's file is made to say wrote it
-    votes: list[tuple[str, str | None, Way]]
-    glass: str | None
-    edited: Content | None  # what the draft is made into after the votes
-    hours: int  # that pass before the attempt
-
-
+NOTHING_FOUND = Evidence(changes=(), differences=(), breaks=())
 SEEN: Counter[str] = Counter()  # what was let through and what was not, over all examples
-people, contents = st.sampled_from(sorted(PEOPLE)), st.sampled_from(CONTENTS)
-WAYS = st.sampled_from([Way.BY_ACT, Way.BY_ACT, Way.OWN_HAND, Way.FORGED, Way.FOREIGN_HAND])
-SEATS = st.sampled_from([None, None, None, "dora", "ana"])
-CAMPAIGNS = st.builds(
-    Campaign,
-    content=contents,
-    author=st.sampled_from([None, *sorted(PEOPLE)]),
-    denies=st.sampled_from([None, None, None, *sorted(PEOPLE)]),
-    votes=st.lists(st.tuples(people, SEATS, WAYS), max_size=4, unique_by=lambda vote: vote[:2]),
-    glass=st.sampled_from([None, None, None, *sorted(PEOPLE)]),
-    edited=st.one_of(st.none(), st.none(), contents),
-    hours=st.sampled_from([-3, 0, 0, 0, 1, 5, 30, 60, 130]),
-)
 
 
 class Governed(RuleBasedStateMachine):
@@ -454,7 +223,7 @@ class Governed(RuleBasedStateMachine):
         except (UnapprovedError, IncompatibleError):
             SEEN["refused, rightly" if not lawful else "refused, although the oracle allows it"] += 1
             return
-        asked = "after votes" if self.policy and _said_anything(self.policy, change[2], self.now) else "unasked"
+        asked = "after votes" if self.policy and asks_somebody(self.policy, change[2], self.now) else "unasked"
         SEEN[f"published {asked}" if lawful else "published unlawfully"] += 1
         if not lawful:
             self.unlawful.append(f"{content} after {self.published[-1]} by {self.policy} at {self.now}")
@@ -551,7 +320,3 @@ class Governed(RuleBasedStateMachine):
         signer = self.signers.get(f"{FOLDER}/value/{number}.avsc")
         committed = {name for name, about in PEOPLE.items() if about["email"] == signer}
         return self.proposers.get(content, set()) | committed
-
-
-def _said_anything(policy: dict[str, Any], classes: frozenset[str], now: datetime) -> bool:
-    return any(_said_of(policy, kind, now) not in ("automatic", "refused") for kind in classes)
