@@ -73,6 +73,11 @@ def _kill_often(report: Report, place: CheckedPlace, alarms: Alarms, chance: ran
     report.figure("kills by place", dict(killed))
     report.claim(f"{KILLS} were really killed", killed.total() == KILLS)
     report.claim("at each of the places", killed.keys() == {*WORKER, *DELIVERER})
+    _one_alert(report, place, alarms, told)
+
+
+def _one_alert(report: Report, place: CheckedPlace, alarms: Alarms, told: set[str]) -> None:
+    """However often they died: the alerts that were `told` are one, and it counts every batch."""
     standing = alarms.standing()
     held = place.batches(BatchState.HELD)
     named = int(_number(standing[0]["annotations"].get("batches", ""))) if standing else 0

@@ -49,6 +49,44 @@ PROVOKED: dict[int, tuple[str, str, Any]] = {
     42208: ("GET", "/subjects/%00/versions", None),
     42210: ("POST", "/subjects/codes/versions", {"schema": A, "ruleSet": {"domainRules": []}}),
 }
+# What random requests are made of.
+SHAPES = [
+    "/subjects",
+    "/schemas",
+    "/schemas/{}",
+    "/subjects/{}",
+    "/subjects/{}/versions",
+    "/subjects/{}/versions/{}",
+    "/schemas/ids/{}",
+    "/config/{}",
+    "/mode/{}",
+    "/compatibility/subjects/{}/versions/{}",
+    "/{}",
+    "/{}/{}",
+]
+WORDS = [
+    "schemas",
+    "ids",
+    "subjects",
+    "versions",
+    "config",
+    "mode",
+    "compatibility",
+    "codes",
+    "guids",
+    "types",
+    "1",
+    "latest",
+    "-1",
+    "99999999999999",
+    "..",
+    "%2F",
+    "%FF",
+    "%00",
+]
+WORDS += ["", "a" * 300, "é".encode().decode("latin-1")]
+QUERIES = ["", "", "?deleted=true", "?limit=x", "?offset=-5&limit=2", "?normalize=True", "?%FF=%FF", "?permanent=true"]
+BODIES = [b"", b"{}", b"[]", b"{", b"\xff\xfe", b"null", b'{"schema": 1}', b'{"mode": []}', b'{"compatibility": {}}']
 
 
 def prove(report: Report) -> None:
@@ -138,49 +176,12 @@ def _at_random(report: Report, registry: RegistryProcess) -> None:
 
 
 def _request(chance: random.Random) -> tuple[str, str, bytes]:
-    words = ["schemas", "ids", "subjects", "versions", "config", "mode", "compatibility", "codes", "1", "latest", "-1"]
-    words += [
-        "%2F",
-        "%FF",
-        "%00",
-        "..",
-        "guids",
-        "é".encode().decode("latin-1"),
-        "a" * 300,
-        "99999999999999",
-        "types",
-        "",
-    ]
-    shapes = ["/subjects/{}/versions", "/subjects/{}/versions/{}", "/schemas/ids/{}", "/config/{}", "/{}/{}", "/{}"]
-    shapes += [
-        "/subjects/{}",
-        "/compatibility/subjects/{}/versions/{}",
-        "/mode/{}",
-        "/schemas/{}",
-        "/subjects",
-        "/schemas",
-    ]
-    path = chance.choice(shapes).format(*chance.choices(words, k=2))
-    path = "".join(letter if 33 <= ord(letter) < 127 else "%C3%A9" for letter in path)
-    query = chance.choice(
-        ["", "", "?deleted=true", "?limit=x", "?offset=-5&limit=2", "?normalize=True", "?%FF=%FF", "?permanent=true"]
-    )
-    bodies = [
-        b"",
-        b"{}",
-        b"[]",
-        b"{",
-        b"\xff\xfe",
-        b"null",
-        b'{"schema": 1}',
-        b'{"mode": []}',
-        b'{"compatibility": {}}',
-    ]
-    bodies += [
-        json.dumps({"schema": _noise(chance), "schemaType": chance.choice(["AVRO", "JSON", "X", None])}).encode()
-    ]
+    path = chance.choice(SHAPES).format(*chance.choices(WORDS, k=2))
+    path = "".join(letter if 33 <= ord(letter) < 127 else "%C3%A9" for letter in path) + chance.choice(QUERIES)
+    schema = {"schema": _noise(chance), "schemaType": chance.choice(["AVRO", "JSON", "X", None])}
+    body = chance.choice([*BODIES, *2 * [json.dumps(schema).encode()]])
     method = chance.choice(["GET", "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
-    return method, path + query, chance.choice([*bodies[:-1], bodies[-1], bodies[-1]]) if method != "HEAD" else b""
+    return method, path, body if method != "HEAD" else b""
 
 
 def _noise(chance: random.Random) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from analytics_platform.logs import JsonFormatter
+
 PARENT = "analytics_platform.definitions.warm"
 # Read by native libraries when they are imported: each would start a pool of threads in the parent.
 ONE_THREAD = {
@@ -46,12 +48,8 @@ def main(  # noqa: PLR0913 - options are parameters
     from analytics_platform.definitions.warm.nursery import Nursery
     from analytics_platform.definitions.warm.parent import Parent, require_one_thread
     from analytics_platform.definitions.warm.protocol import listening
-    from analytics_platform.logs import JsonFormatter
 
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter("warm"))
-    logging.getLogger(PARENT).addHandler(handler)
-    logging.getLogger(PARENT).setLevel(logging.INFO)
+    _log_as_json()
     import_location(module)
     prepared = named(prepare)
     if trial:
@@ -70,6 +68,13 @@ def main(  # noqa: PLR0913 - options are parameters
         references={run_id: reference for _, run_id, reference in inherited},
     )
     parent.serve()
+
+
+def _log_as_json() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter("warm"))
+    logging.getLogger(PARENT).addHandler(handler)
+    logging.getLogger(PARENT).setLevel(logging.INFO)
 
 
 if __name__ == "__main__":

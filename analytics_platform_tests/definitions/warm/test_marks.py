@@ -9,7 +9,12 @@ import pytest
 
 from analytics_platform.definitions.warm.marks import KEPT_SECONDS, Life, Marks
 
-HOLD = "import sys, os; os.write(1, b'.'); sys.stdin.read()"
+HOLD = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have told its children to ignore it
+os.write(1, b'.')
+sys.stdin.read()
+"""
 
 
 @pytest.fixture
