@@ -25,6 +25,7 @@ from analytics_platform_tests.proofs.report import ROOT
 BID_SCHEMA_ID = 1  # schemas/ids.lock: bids-value, version 1
 MODEL, TOPIC = "channel_revenue", "bids"
 LOOK_SECONDS = 0.01
+NOT_THE_HOUSES = 10**9  # channels of the auction house have smaller numbers
 PATIENCE_SECONDS = 120.0  # a platform that has just started on a busy machine takes its time
 NEWEST = "select versions -> %s from publication order by number desc limit 1"
 
@@ -64,7 +65,7 @@ class SteadyBids(threading.Thread):
     def _send(self, event_id: str) -> None:
         self._producer.produce(
             TOPIC,
-            value=encoded("steady", self._schema),
+            value=encoded(f"channel-{NOT_THE_HOUSES}", self._schema),
             key=event_id.encode(),
             headers={"event_id": event_id},
             on_delivery=lambda error, _: self.confirmed.add(event_id) if error is None else None,
@@ -82,7 +83,7 @@ class LoneEvents:
 
     def send_and_wait(self) -> Arrival:
         """Produce a bid, and wait until its row is readable. Raises TimeoutError."""
-        channel = f"lone-{uuid.uuid4().hex[:12]}"
+        channel = f"channel-{uuid.uuid4().int % 10**12 + NOT_THE_HOUSES}"
         produced_at, began = self._send(channel)
         while time.monotonic() - began < PATIENCE_SECONDS:
             seen = self._version()
@@ -129,10 +130,11 @@ def bid_schema() -> Any:
 
 
 def encoded(channel: str, schema: Any) -> bytes:
-    """A bid of now through that channel, as a registry's clients write it."""
+    """A bid of now through that channel that keeps the contract, as a registry's clients write it."""
     body = io.BytesIO()
     now = datetime.now(UTC)
-    bid = {"auction": 1, "bidder": 1, "price": 100, "channel": channel, "url": "", "dateTime": now, "extra": ""}
+    ids = {"auction": 1000, "bidder": 1000}
+    bid = {**ids, "price": 100, "channel": channel, "url": "https://house/1000", "dateTime": now, "extra": ""}
     fastavro.schemaless_writer(body, schema, bid)
     return b"\0" + BID_SCHEMA_ID.to_bytes(4, "big") + body.getvalue()
 
