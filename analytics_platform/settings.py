@@ -53,10 +53,8 @@ class Settings:
     stock: bool = field(
         metadata={"about": "Dagster's own launcher, coordinator and cadence, kafka-python's own records"}
     )
-    governance_token: str = field(
-        repr=False,
-        metadata={"about": "who you are to `ap schema approve`: your token, see governance.yaml", **SECRET, **PERSONAL},
-    )
+    token: str = field(repr=False, metadata={"about": "who you are: a token of `ap token issue`", **SECRET, **PERSONAL})
+    token_file: str = field(metadata={"about": "the file that holds it, instead", **PERSONAL})
     log_level: str = field(metadata={"about": "DEBUG, INFO, WARNING or ERROR"})
     alertmanager_url: str = field(metadata={"about": "Alertmanager's address; empty: alerts are not sent there"})
     alert_webhook_url: str = field(
@@ -112,6 +110,11 @@ def as_environment(settings: Settings) -> dict[str, str]:
     return {PREFIX + f.name.upper(): str(getattr(settings, f.name)) for f in kept}
 
 
+def personal_variables() -> list[str]:
+    """The variables that belong to who types, and to no process that is started for everybody."""
+    return [PREFIX + f.name.upper() for f in fields(Settings) if f.metadata.get("personal")]
+
+
 def _environ(environ: Mapping[str, str] | None) -> Mapping[str, str]:
     return os.environ if environ is None else environ
 
@@ -159,7 +162,8 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "retention_hours": "0",
         "event_days": "7",
         "stock": "false",
-        "governance_token": "",
+        "token": "",
+        "token_file": "",
         "log_level": "INFO",
         "alertmanager_url": "",
         "alert_webhook_url": "",

@@ -25,6 +25,7 @@ COMMANDS = {
         "analytics_platform.cli.schema",
         "Schemas: list, show, register, sync; what changes, whom it would hurt.",
     ),
+    "token": ("analytics_platform.cli.token", "Tokens by which people are known: issue, list, revoke."),
     "batch": ("analytics_platform.cli.batch", "Batches and what became of them: list, show."),
     "quarantine": (
         "analytics_platform.cli.quarantine",

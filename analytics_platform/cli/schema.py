@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from analytics_platform.cli import schema_consumer, schema_propose, schema_retire, schema_review
+from analytics_platform.cli import schema_consumer, schema_propose, schema_retire, schema_review, schema_vote
 from analytics_platform.cli.draft_file import draft_in
+from analytics_platform.cli.given_token import given_token
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.cli.registrar import registrar
 from analytics_platform.cli.schema_sync import sync_command
@@ -28,7 +29,8 @@ def command() -> None:
 
 
 command.add_command(sync_command)
-for verb in (*schema_review.COMMANDS, *schema_propose.COMMANDS, *schema_retire.COMMANDS, *schema_consumer.COMMANDS):
+VERBS = (schema_review, schema_propose, schema_vote, schema_retire, schema_consumer)
+for verb in (verb for module in VERBS for verb in module.COMMANDS):
     command.add_command(verb)
 
 
@@ -80,7 +82,7 @@ def register(subject: str, file: Path, as_json: bool) -> None:
     settings = read_settings()
     draft = draft_in(file, subject)
     with registrar(settings) as registry:
-        who = caller(registry, settings.governance_token)
+        who = caller(registry, given_token(settings))
         found = registry.publish(draft, judge_for(registry, catalog(), who))
     if as_json:
         say_json(_row(found))

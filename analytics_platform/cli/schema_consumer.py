@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import click
 
+from analytics_platform.cli.given_token import given_token
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.cli.registrar import registrar
 from analytics_platform.governance.consumers import CONSUMERS_FILE, Consumer, consumers_text
@@ -33,7 +34,7 @@ def add(name: str, owner: str, reads: str, version: int | None, columns: tuple[s
         def act(_: Snapshot) -> None:
             desk = desk_of(registry)
             text = consumers_text([*(each for each in desk.consumers() if each.name != name), new])
-            who = caller(registry, settings.governance_token)
+            who = caller(registry, given_token(settings))
             desk.write({CONSUMERS_FILE: lambda _: text}, f"schemas: {new}", who)
 
         registry.decide(act)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from analytics_platform.cli.given_token import given_token
 from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.cli.registrar import registrar
 from analytics_platform.ingest.kafka.fetch import KafkaReader
@@ -35,7 +36,7 @@ def deprecate(subject: str, version: int, sunset: datetime | None, as_json: bool
     with registrar(settings) as registry:
 
         def act(snapshot: Snapshot) -> date:
-            who, day = caller(registry, settings.governance_token), sunset.date() if sunset else None
+            who, day = caller(registry, given_token(settings)), sunset.date() if sunset else None
             found = version_of(snapshot, subject, version)
             return deprecated(registry, desk_of(registry, catalog()), snapshot, found, day, who)
 
@@ -58,7 +59,7 @@ def archive(subject: str, version: int, as_json: bool) -> None:
         def act(snapshot: Snapshot) -> None:
             desk, found = desk_of(registry, catalog()), version_of(snapshot, subject, version)
             needs = needed_by(registry, desk, snapshot, found, settings.table_dir, reader)
-            archived(registry, desk, found, needs, caller(registry, settings.governance_token))
+            archived(registry, desk, found, needs, caller(registry, given_token(settings)))
 
         registry.decide(act)
     if as_json:

@@ -31,10 +31,14 @@
     │   ├── IncompatibleError       a version breaks those who read or write older ones
     │   ├── ForbiddenError          a subject's mode does not allow it
     │   ├── UnapprovedError         the policy asks for votes that are not there
-    │   ├── UnknownPersonError      nobody of the policy asks
+    │   ├── ChangedProposalError    a vote is for another change than the one that is proposed
     │   ├── StillNeededError        a version cannot be archived: something that is kept needs it
     │   ├── PatchedError            this deployment does not write git: the change is a patch
     │   └── GitError                git does not take a schema
+    ├── AccessError
+    │   ├── TokenError          a token is missing, wrong, over or revoked
+    │   ├── UnknownPersonError  nobody of the policy asks
+    │   └── NotEntitledError    who asks is known, and may not do this
     ├── WorkerError
     │   ├── NoWorkerError       no warm worker takes the run
     │   └── ForkUnsafeError     a process that forks has more than one thread
@@ -43,6 +47,7 @@
 A finding about data (a bad row, a broken contract) is a return value, never an error.
 """
 
+from analytics_platform.errors.access import AccessError, NotEntitledError, TokenError, UnknownPersonError
 from analytics_platform.errors.root import (
     DeclarationError,
     LocalError,
@@ -51,6 +56,7 @@ from analytics_platform.errors.root import (
     UnreachableError,
 )
 from analytics_platform.errors.subjects import (
+    ChangedProposalError,
     ForbiddenError,
     GitError,
     IncompatibleError,
@@ -61,7 +67,6 @@ from analytics_platform.errors.subjects import (
     SchemaStoreError,
     StillNeededError,
     UnapprovedError,
-    UnknownPersonError,
     UnsupportedFormatError,
 )
 from analytics_platform.errors.tables import (
@@ -94,8 +99,10 @@ from analytics_platform.errors.workers import (
 )
 
 __all__ = [
+    "AccessError",
     "BronzeChangedError",
     "BronzeLostError",
+    "ChangedProposalError",
     "ClientInUseError",
     "DamagedTableError",
     "DeclarationError",
@@ -112,6 +119,7 @@ __all__ = [
     "LocalError",
     "MalformedBatchError",
     "NoWorkerError",
+    "NotEntitledError",
     "OffsetsLostError",
     "OldFormatError",
     "PatchedError",
@@ -124,6 +132,7 @@ __all__ = [
     "StaleError",
     "StillNeededError",
     "TableError",
+    "TokenError",
     "TopicChangedError",
     "TopicMissingError",
     "UnaccountedError",

@@ -90,15 +90,17 @@ class UnapprovedError(RegistryError):
         )
 
 
-class UnknownPersonError(RegistryError):
-    """Whoever asks is nobody that the policy names."""
+class ChangedProposalError(RegistryError):
+    """A vote is for another change than the one that is proposed now."""
 
-    def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(problem, remedy)
-        self.problem, self.remedy = problem, remedy
+    def __init__(self, name: str, wanted: str, there: str) -> None:
+        super().__init__(name, wanted, there)
+        self.name, self.wanted, self.there = name, wanted, there
 
     def __str__(self) -> str:
-        return f"{self.problem}; {self.remedy}"
+        return (
+            f"{self.name}: the vote is for change {self.wanted}, and {self.there} is proposed; look at it again first"
+        )
 
 
 class StillNeededError(RegistryError):

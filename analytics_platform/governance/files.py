@@ -8,6 +8,7 @@ bids/proposals/value-2/glass.yaml           the permission to publish without th
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import yaml
@@ -18,6 +19,14 @@ from analytics_platform.governance.yaml_text import loaded
 
 PROPOSALS = "proposals"
 REMEDY = "restore it from git, or give the vote again"
+
+
+class Says(StrEnum):
+    """What the file of a seat says; there is one for each seat, and the newest is what holds."""
+
+    APPROVES = "approves"
+    REJECTS = "rejects"
+    WITHDRAWS = "withdraws"  # neither any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +103,17 @@ def parse_proposal(text: str, where: str) -> ProposalFile:
     )
 
 
-def vote_text(vote: Approval, name: str, email: str) -> str:
-    """The file of a vote, signed off by who cast it."""
-    said = {"approves": vote.digest, "seat": vote.seat, "by": vote.by, "at": vote.at}
-    return _dumped({**said, "signed-off-by": f"{name} <{email}>"})
+def vote_text(vote: Approval, email: str, says: Says = Says.APPROVES, why: str = "") -> str:
+    """The file of a seat, signed off by who wrote it."""
+    said = {str(says): vote.digest, "seat": vote.seat, "by": vote.by, "at": vote.at}
+    return _dumped({**said, **({"why": why} if why else {}), "signed-off-by": f"{vote.by} <{email}>"})
 
 
-def parse_vote(text: str, where: str) -> Approval:
-    """The vote; raises DeclarationError."""
+def parse_vote(text: str, where: str) -> Approval | None:
+    """The approval, None where the seat says something else; raises DeclarationError."""
     said = _loaded(text, where)
+    if Says.REJECTS in said or Says.WITHDRAWS in said:
+        return None
     return Approval(
         digest=_text(said, "approves", where),
         seat=_text(said, "seat", where),

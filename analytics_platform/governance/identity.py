@@ -1,29 +1,23 @@
-"""Who asks: a person of the policy, by their token, or by the address that git knows them by. Pure."""
+"""Who asks: a person of the policy, by whom their token names, or by the address that git knows them by. Pure."""
 
 import base64
 import binascii
-from hashlib import sha256
-from hmac import compare_digest
 
 from analytics_platform.errors import UnknownPersonError
 from analytics_platform.governance.policy import Person, Policy
 
 
-def person_of(policy: Policy, token: str, email: str) -> Person | None:
-    """The person with that token, else the one with that address; None if it is nobody's.
+def person_named(policy: Policy, name: str) -> Person:
+    """The person whose token it was; raises UnknownPersonError where the policy names nobody of that name."""
+    if name not in policy.people:
+        raise UnknownPersonError(f"{name} is not in governance.yaml", "add them under `people:`")
+    return policy.people[name]
 
-    An address is enough only for people without a token. Raises UnknownPersonError for a token that is nobody's.
-    """
-    if token:
-        digest = sha256(token.encode()).hexdigest()
-        for person in policy.people.values():
-            if person.token_sha256 and compare_digest(person.token_sha256, digest):
-                return person
-        raise UnknownPersonError(
-            "the token is nobody's", "see `token_sha256` in governance.yaml, and AP_GOVERNANCE_TOKEN"
-        )
+
+def person_at(policy: Policy, email: str) -> Person | None:
+    """The person with that address; None if it is nobody's, or an address is not enough for whose it is."""
     for person in policy.people.values():
-        if email and person.email == email and not person.token_sha256:
+        if email and person.email == email and not person.needs_token:
             return person
     return None
 

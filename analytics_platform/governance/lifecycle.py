@@ -22,6 +22,8 @@ class Act(StrEnum):
     EDIT = "edit"
     REVIEW = "review"
     APPROVE = "approve"
+    REJECT = "reject"
+    WITHDRAW = "withdraw"
     BREAK_GLASS = "break glass"
     PUBLISH = "publish"
     DEPRECATE = "deprecate"
@@ -33,6 +35,8 @@ ALLOWED = {
     Act.EDIT: BEFORE,
     Act.REVIEW: BEFORE,
     Act.APPROVE: frozenset({Stage.IN_REVIEW, Stage.APPROVED}),
+    Act.REJECT: frozenset({Stage.IN_REVIEW, Stage.APPROVED}),
+    Act.WITHDRAW: frozenset({Stage.IN_REVIEW, Stage.APPROVED}),
     Act.BREAK_GLASS: BEFORE,
     Act.PUBLISH: BEFORE,  # whether it may be is what the votes say
     Act.DEPRECATE: frozenset({Stage.PUBLISHED}),
@@ -42,6 +46,8 @@ REMEDIES = {
     Act.EDIT: "propose the next version",
     Act.REVIEW: "propose the next version",
     Act.APPROVE: "`ap schema review` it first: a vote is for what its evidence shows",
+    Act.REJECT: "`ap schema review` it first: a vote is for what its evidence shows",
+    Act.WITHDRAW: "there is no vote to take back",
     Act.BREAK_GLASS: "there is nothing to break",
     Act.PUBLISH: "propose the next version",
     Act.DEPRECATE: "only a published version is deprecated",
@@ -67,6 +73,8 @@ def _past(act: Act) -> str:
         Act.EDIT: "edited",
         Act.REVIEW: "reviewed",
         Act.APPROVE: "approved",
+        Act.REJECT: "rejected",
+        Act.WITHDRAW: "voted on",
         Act.BREAK_GLASS: "published by breaking glass",
         Act.PUBLISH: "published",
         Act.DEPRECATE: "deprecated",

@@ -81,9 +81,7 @@ def _people(policy: Policy) -> Iterator[str]:
 
 
 def _known(person: Person) -> str:
-    if person.token_sha256:
-        return "a token"
-    return f"commits by {person.email}" if person.email else "nothing, so that no vote of theirs counts"
+    return "a token" if person.needs_token else f"a token, or commits by {person.email}"
 
 
 def _terms(policy: Policy) -> Iterator[str]:

@@ -23,11 +23,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody who may agree: known by the address of their commits, and by their token where they have one."""
+    """Somebody who may agree: known by a token, and unless that is asked for, by the address of their commits too."""
 
     name: str
     email: str = ""
-    token_sha256: str = field(default="", repr=False)
+    needs_token: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

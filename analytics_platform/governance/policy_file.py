@@ -40,7 +40,7 @@ from analytics_platform.product import Compatibility
 
 POLICY_FILE = "governance.yaml"
 NAME = re.compile(r"[a-z][a-z0-9._-]{0,63}")
-TOKEN_DIGEST = re.compile(r"[0-9a-f]{64}")
+BY_TOKEN, BY_COMMITS = "token", "commits"
 MOST_DAYS = 3650
 KEYS = {
     *("people", "groups", "roles", "rules", "exceptions", "delegations", "break_glass", "escalation", "review_by"),
@@ -119,11 +119,14 @@ def _person(name: Any, about: Any, where: str) -> Person:
     place = f"{where}, person {name}"
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise DeclarationError(place, "is no name", "use lower case letters, digits, and . _ - inside")
-    said = _mapping(about or {}, place, "{email: …, token_sha256: …}")
-    token = str(said.get("token_sha256", ""))
-    if token and not TOKEN_DIGEST.fullmatch(token):
-        raise DeclarationError(place, "token_sha256 is no sha256 in hex", "`printf %s TOKEN | sha256sum`")
-    return Person(name=name, email=str(said.get("email", "")), token_sha256=token)
+    said = _mapping(about or {}, place, "{email: …, known_by: token}")
+    for key in said.keys() - {"email", "known_by"}:  # one that is overlooked might have been meant to be strict
+        raise DeclarationError(place, f"{key!r} means nothing here", "write {email: …, known_by: token}")
+    email = str(said.get("email", ""))
+    by = said.get("known_by", BY_COMMITS if email else BY_TOKEN)
+    if by not in (BY_TOKEN, BY_COMMITS) or (by == BY_COMMITS and not email):
+        raise DeclarationError(place, f"known_by is {by!r}", f"write {BY_TOKEN}, or {BY_COMMITS} and an email")
+    return Person(name=name, email=email, needs_token=by == BY_TOKEN)
 
 
 def _groups(content: Mapping[str, Any], people: Mapping[str, Person], where: str) -> dict[str, frozenset[str]]:

@@ -1,6 +1,6 @@
 """Every step of a change as a fact, recorded once and never edited. Pure; `store.py` keeps them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +13,8 @@ class Step(StrEnum):
     PROPOSED = "proposed"
     REVIEWED = "reviewed"
     APPROVED = "approved"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"  # what was said on a seat before
     GLASS_BROKEN = "glass broken"
     PERMITTED = "permitted"  # the gate let it through: written before it is published
     DEPRECATED = "deprecated"
@@ -32,6 +34,18 @@ class Fact:
     at: datetime
     seat: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+SAID = (Step.APPROVED, Step.REJECTED, Step.WITHDRAWN)
+
+
+def said_on(facts: Iterable[Fact], version: int, digest: str) -> dict[str, list[Fact]]:
+    """By seat, what was said of that change, oldest first; the last is what holds."""
+    found: dict[str, list[Fact]] = {}
+    for fact in facts:
+        if fact.step in SAID and (fact.version, fact.digest) == (version, digest):
+            found.setdefault(fact.seat, []).append(fact)
+    return found
 
 
 class Facts(Protocol):

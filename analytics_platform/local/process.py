@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from analytics_platform.errors import LocalError
+from analytics_platform.settings import personal_variables
 
 POLL_SECONDS = 0.03
 LOG_LIMIT_BYTES = 20_000_000  # a part's log is set aside once, at a start, when it has grown beyond this
@@ -65,6 +66,8 @@ def launch(part: Part) -> subprocess.Popen[bytes]:
         part.log.replace(part.log.with_name(part.log.name + ".1"))
     # passed on to the child as it is; no setting is read from it here
     environment = {**os.environ, **part.env} if part.inherits else dict(part.env)
+    for name in personal_variables():  # a token of whoever typed `ap up` is nobody else's
+        environment.pop(name, None)
     with part.log.open("ab") as log:
         popen = _popen(part, environment, log.fileno())
     _record(part.pid_file, popen.pid)

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from analytics_platform.errors import PlatformError
-from analytics_platform.service import about, compatibility, schemas, settings, subjects
+from analytics_platform.service import about, compatibility, proposals, schemas, settings, subjects
 from analytics_platform.service.bodies import LARGEST
 from analytics_platform.service.endpoint import Call, Endpoint, Raw
 from analytics_platform.service.errors import Code, RequestError, body_of, code_of, status_of
@@ -32,6 +32,7 @@ ENDPOINTS = (
     *subjects.ENDPOINTS,
     *compatibility.ENDPOINTS,
     *settings.ENDPOINTS,
+    *proposals.ENDPOINTS,
     *about.ENDPOINTS,
 )
 Handler = Callable[[Request], Awaitable[Response]]
@@ -134,7 +135,10 @@ def _response(found: Any, type_: str, status: int = 200) -> Response:
 
 
 def _error(code: int, message: str) -> Response:
-    return _response(body_of(code, message), V1, status_of(code))
+    response = _response(body_of(code, message), V1, status_of(code))
+    if status_of(code) == Code.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 asks for it
+    return response
 
 
 async def _our_error(_: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ from analytics_platform.service.errors import Code, RequestError
 
 LARGEST = 1_000_000  # bytes of a body; Kafka's own default for a record, which is where Confluent keeps schemas
 HIGHEST = 2**31 - 1
+LONGEST_TEXT = 2_000  # letters of what somebody says for themselves
 UNSUPPORTED = ("metadata", "ruleSet", "ruleset", "schemaTagsToAdd", "schemaTagsToRemove", "rulesToMerge")
 SETTINGS_UNSUPPORTED = (
     "alias",
@@ -161,6 +163,30 @@ def mode_in(content: Mapping[str, Any]) -> Mode:
         problem = f"Invalid mode {_shown(str(named))}{reason}. Valid values are {', '.join(Mode)}"
         raise RequestError(Code.INVALID_MODE, problem)
     return Mode(named.upper())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteBody:
+    """A vote as it is sent: on which exact change, on whose seat (None: the own one), and why."""
+
+    approves: bool
+    change: str
+    seat: str | None = None
+    why: str = ""
+
+
+def vote_in(content: Mapping[str, Any]) -> VoteBody:
+    """A vote; it must say on which change it is, so that nobody votes on what they have not seen."""
+    said, change = content.get("vote"), content.get("change")
+    if said not in ("approve", "reject"):
+        raise RequestError(Code.BAD_REQUEST, "`vote` must be approve or reject")
+    if not isinstance(change, str) or not change:
+        raise RequestError(Code.BAD_REQUEST, "`change` must be what GET says it is: a vote is for an exact change")
+    seat, why = content.get("seat"), content.get("why", "")
+    if not (seat is None or isinstance(seat, str)) or not isinstance(why, str) or len(why) > LONGEST_TEXT:
+        problem = f"`seat` must be a person's name, and `why` a text of at most {LONGEST_TEXT} letters"
+        raise RequestError(Code.BAD_REQUEST, problem)
+    return VoteBody(approves=said == "approve", change=_shown(change), seat=seat, why=why)
 
 
 def _decoded(segment: str, code: Code) -> str:

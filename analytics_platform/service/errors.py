@@ -3,13 +3,16 @@
 from enum import IntEnum
 
 from analytics_platform.errors import (
+    ChangedProposalError,
     DeclarationError,
     ForbiddenError,
     IncompatibleError,
     InvalidSchemaError,
+    NotEntitledError,
     PatchedError,
     PlatformError,
     SchemaConflictError,
+    TokenError,
     UnapprovedError,
     UnknownPersonError,
     UnsupportedFormatError,
@@ -23,9 +26,11 @@ class Code(IntEnum):
 
     BAD_REQUEST = 400
     UNAUTHORIZED = 401
+    FORBIDDEN = 403
     NOT_FOUND = 404
     METHOD_NOT_ALLOWED = 405
     NOT_ACCEPTABLE = 406
+    CONFLICT = 409
     TOO_LARGE = 413
     UNSUPPORTED_MEDIA_TYPE = 415
     SUBJECT_NOT_FOUND = 40401
@@ -79,8 +84,12 @@ def code_of(error: PlatformError) -> Code:
         return Code.INVALID_SCHEMA
     if isinstance(error, IncompatibleError):
         return Code.INCOMPATIBLE
-    if isinstance(error, UnknownPersonError):
+    if isinstance(error, TokenError):
         return Code.UNAUTHORIZED
+    if isinstance(error, UnknownPersonError | NotEntitledError):
+        return Code.FORBIDDEN
+    if isinstance(error, ChangedProposalError):
+        return Code.CONFLICT
     if isinstance(error, ForbiddenError | PatchedError | SchemaConflictError | UnapprovedError):
         return Code.NOT_PERMITTED
     return Code.STORE_FAILED

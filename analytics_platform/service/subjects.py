@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from analytics_platform.errors import PlatformError
-from analytics_platform.governance.identity import person_of, token_in
-from analytics_platform.pipeline.governance.opening import desk_of, judge_for
+from analytics_platform.governance.identity import token_in
+from analytics_platform.pipeline.governance.opening import bearer, judge_for
 from analytics_platform.registry.decide import held, require_writable
 from analytics_platform.registry.lock import VersionState
 from analytics_platform.registry.publish import Registrar
@@ -56,7 +56,7 @@ def register(call: Call) -> Any:
     known = _published_already(call.snapshot, subject, call)
 
     def publish(registrar: Registrar) -> Version:
-        who = person_of(desk_of(registrar).policy(), token_in(call.authorization), "")
+        who = bearer(registrar, token_in(call.authorization))
         return registrar.publish(draft, judge_for(registrar, call.registry.declared, who))
 
     found = known or call.registry.change(publish)

@@ -13,6 +13,7 @@ class Way(Enum):
 
     BY_ACT = "by ap schema approve"
     OWN_HAND = "a file that they committed"
+    TAKEN_BACK = "by ap schema approve, then withdrawn, and its file put back"
     FORGED = "a file in no commit"
     FOREIGN_HAND = "a file that somebody else committed"
 
@@ -30,7 +31,7 @@ class Campaign(NamedTuple):
 
 
 people, contents = st.sampled_from(sorted(PEOPLE)), st.sampled_from(CONTENTS)
-WAYS = st.sampled_from([Way.BY_ACT, Way.BY_ACT, Way.OWN_HAND, Way.FORGED, Way.FOREIGN_HAND])
+WAYS = st.sampled_from([Way.BY_ACT, Way.BY_ACT, Way.OWN_HAND, Way.TAKEN_BACK, Way.FORGED, Way.FOREIGN_HAND])
 SEATS = st.sampled_from([None, None, None, "dora", "ana"])
 CAMPAIGNS = st.builds(
     Campaign,

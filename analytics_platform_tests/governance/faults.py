@@ -112,6 +112,18 @@ FAULTS = [
         new="return None",
     ),
     Fault(
+        name="what was taken back counts when its file is put back",
+        function=desk._fact_of,
+        old="if fact.step is not Step.APPROVED:",
+        new="if fact is None:",
+    ),
+    Fault(
+        name="a file that git knows outlives its withdrawal",
+        function=desk.Desk._doubt,
+        old="if said and vote.at <= max(fact.at for fact in said):",
+        new="if not path:",
+    ),
+    Fault(
         name="who proposed a text is forgotten",
         function=desk.Desk._signed,
         old="frozenset(known | proposed | said)",

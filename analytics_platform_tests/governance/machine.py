@@ -12,16 +12,17 @@ import yaml
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from analytics_platform.errors import ForbiddenError, IncompatibleError, UnapprovedError
+from analytics_platform.errors import ForbiddenError, IncompatibleError, NotEntitledError, UnapprovedError
 from analytics_platform.facts import SchemaFormat
 from analytics_platform.governance.approval import Approval
 from analytics_platform.governance.files import Place, vote_text
 from analytics_platform.pipeline.admission import damage_of, judge_of
-from analytics_platform.pipeline.governance.acts import approve, break_glass, open_proposal, review
+from analytics_platform.pipeline.governance.acts import break_glass, open_proposal, review
 from analytics_platform.pipeline.governance.classify import change_of
 from analytics_platform.pipeline.governance.desk import NOBODY, Desk
 from analytics_platform.pipeline.governance.evidence import Evidence
 from analytics_platform.pipeline.governance.gate import Gate
+from analytics_platform.pipeline.governance.voting import approve, reject, withdraw
 from analytics_platform.registry.lock import VersionState
 from analytics_platform.registry.numbers import waiting
 from analytics_platform.registry.schema import digest_of
@@ -120,8 +121,10 @@ class Governed(RuleBasedStateMachine):
         desk = self._desk()
         review(desk, self._case(desk, self._proposed(content)), None, NOTHING_FOUND)
         for by, seat, way in campaign.votes:
-            if way is Way.BY_ACT:
+            if way in (Way.BY_ACT, Way.TAKEN_BACK):
                 self._approve(content, by, seat)
+                if way is Way.TAKEN_BACK:
+                    self._take_back_and_restore(content, by, seat or by)
             else:
                 self._vote_by_hand(content, {Way.OWN_HAND: by, Way.FORGED: None}.get(way, "ben"), by, seat or by)
         if campaign.glass:
@@ -153,9 +156,38 @@ class Governed(RuleBasedStateMachine):
             return
         try:
             vote = approve(desk, self._case(desk, self._proposed(content)), person, seat)
-        except ForbiddenError:
+        except (ForbiddenError, NotEntitledError):
             return
         self.votes.append(Vote(self._change(content), vote.seat, who, self.now))
+
+    @precondition(lambda self: self._waits())
+    @rule(data=st.data(), who=people, seat=st.one_of(st.none(), people), is_no=st.booleans())
+    def reject_or_withdraw(self, data: Any, who: str, seat: str | None, is_no: bool) -> None:
+        if content := self._some_draft(data):
+            self._take_back(content, who, seat, is_no=is_no)
+
+    def _take_back(self, content: Content, who: str, seat: str | None, *, is_no: bool) -> None:
+        desk = self._desk()
+        person = desk.policy().people.get(who)
+        if person is None:
+            return
+        try:
+            case = self._case(desk, self._proposed(content))
+            said = reject(desk, case, person, "no", seat) if is_no else withdraw(desk, case, person, seat)
+        except (ForbiddenError, NotEntitledError):
+            return
+        change = self._change(content)
+        self.votes = [vote for vote in self.votes if (vote.change, vote.seat) != (change, said.seat)]
+
+    def _take_back_and_restore(self, content: Content, who: str, seat: str) -> None:
+        """Somebody puts the file of a vote back that was taken back, and git still knows it from whom it was."""
+        desk = self._desk()
+        path = self._case(desk, self._proposed(content)).place.vote(seat)
+        before = (self.folder / path).read_text() if (self.folder / path).exists() else ""
+        self._take_back(content, who, seat, is_no=False)
+        if before:
+            (self.folder / path).write_text(before)
+            self.signers[path] = PEOPLE[who]["email"]
 
     @precondition(lambda self: self._waits())
     @rule(data=st.data(), writer=st.one_of(st.none(), people), by=people, seat=people)
@@ -170,11 +202,11 @@ class Governed(RuleBasedStateMachine):
         vote = Approval(digest=case.proposal.change.digest, seat=seat, by=by, at=self.now)
         place = self.folder / case.place.vote(seat)
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(vote_text(vote, by, PEOPLE[by]["email"]))
+        place.write_text(vote_text(vote, PEOPLE[by]["email"]))
         self.signers.pop(case.place.vote(seat), None)
         if writer:
             self.signers[case.place.vote(seat)] = PEOPLE[writer]["email"]
-        if writer == by and "token_sha256" not in PEOPLE[by]:
+        if writer == by and "known_by" not in PEOPLE[by]:
             self.votes.append(Vote(self._change(content), seat, by, self.now))
 
     @precondition(lambda self: self._waits())
@@ -192,7 +224,7 @@ class Governed(RuleBasedStateMachine):
             glass = break_glass(
                 desk, self._case(desk, self._proposed(content)), person, "the house burns", timedelta(hours=hours)
             )
-        except ForbiddenError:
+        except (ForbiddenError, NotEntitledError):
             return
         self.glasses.append(Glass(self._change(content), who, self.now, glass.until))
 

@@ -6,7 +6,6 @@ edit after the votes, each of which must leave things as they are; and back to o
 
 import json
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 
 import yaml
@@ -23,7 +22,7 @@ NAMES = ("ana", "ben", "cem")
 ASKED = ["documentation", "compatible", "breaking", "personal-data"]
 BOARD = yaml.safe_dump(
     {
-        "people": {n: {"token_sha256": sha256(f"{n} says so".encode()).hexdigest()} for n in NAMES},
+        "people": {n: {"known_by": "token"} for n in NAMES},
         "groups": {"board": list(NAMES)},
         "rules": [
             {"subjects": "*", "changes": ["lake-breaking"], "approve": "refused"},
@@ -74,7 +73,7 @@ def _quorum(report: Report, instance: DrivenInstance, client: SchemaRegistryClie
     report.claim("one vote is not enough", holds=_waits(_register(client, fields, "second"), 3, 1))
     ap(voting_as(instance, "ana"), "schema", "approve", SUBJECT, "3")
     report.claim("nor is the same one twice", holds=_waits(_register(client, fields, "second"), 3, 1))
-    stranger = replace(instance, settings={"AP_GOVERNANCE_TOKEN": "guessed"}).ap("schema", "approve", SUBJECT, "3")
+    stranger = replace(instance, settings={"AP_TOKEN": "guessed"}).ap("schema", "approve", SUBJECT, "3")
     report.claim("a token that is nobody's does not vote", holds=bool(stranger.returncode))
     ap(voting_as(instance, "ben"), "schema", "approve", SUBJECT, "3")
     report.claim("with its quorum the same request is published", holds=_register(client, fields, "second") == 3)
@@ -110,8 +109,9 @@ def _waits(answer: int | str, version: int, votes: int) -> bool:
 
 
 def voting_as(instance: DrivenInstance, name: str) -> DrivenInstance:
-    """The instance, asked by that person."""
-    return replace(instance, settings={**instance.settings, "AP_GOVERNANCE_TOKEN": f"{name} says so"})
+    """The instance, asked by that person, whose token is new each time."""
+    token = ap(instance, "token", "issue", name)["token"]
+    return replace(instance, settings={**instance.settings, "AP_TOKEN": token})
 
 
 def ap(instance: DrivenInstance, *words: str) -> Any:

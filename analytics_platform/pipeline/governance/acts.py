@@ -1,12 +1,12 @@
-"""What people do to a proposal: open and edit it, review it, vote, break glass. Each act is a commit and a fact."""
+"""What people do to a proposal: open and edit it, review it, break glass. Each act is a commit and a fact."""
 
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from analytics_platform.errors import ForbiddenError
-from analytics_platform.governance.approval import Approval, BrokenGlass, is_delegated
-from analytics_platform.governance.files import ProposalFile, glass_text, proposal_text, vote_text
+from analytics_platform.errors import ForbiddenError, NotEntitledError
+from analytics_platform.governance.approval import BrokenGlass
+from analytics_platform.governance.files import ProposalFile, glass_text, proposal_text
 from analytics_platform.governance.lifecycle import Act, Stage, require, stage_before
 from analytics_platform.governance.policy import Person
 from analytics_platform.governance.record import Fact, Step
@@ -38,11 +38,11 @@ def open_proposal(desk: Desk, case: Case, proposed: Proposed, who: Person | None
     )
     note = VersionNote(state=VersionState.DRAFT, references=proposed.references)
     edits: dict[str, Edit] = {
-        home.path(case.number, proposed.format): _whole(readable(proposed.body)),
+        home.path(case.number, proposed.format): whole(readable(proposed.body)),
         home.subject_file: lambda there: with_version(there, home.kind, case.number, note),
-        case.place.proposal: _whole(proposal_text(file)),
+        case.place.proposal: whole(proposal_text(file)),
     }
-    desk.facts.record(_fact(desk, case, Step.PROPOSED, who, details={"text": change.text, "why": why}))
+    desk.facts.record(fact_of(desk, case, Step.PROPOSED, who, details={"text": change.text, "why": why}))
     desk.write(edits, f"schemas: {case.name} is proposed", who)
 
 
@@ -58,33 +58,11 @@ def review(desk: Desk, case: Case, who: Person | None, evidence: Evidence) -> No
     )
     said = evidence.document()
     new = replace(file, reviewed=change.digest, evidence=said)
-    desk.facts.record(_fact(desk, case, Step.REVIEWED, who, details=said))
-    desk.write({case.place.proposal: _whole(proposal_text(new))}, f"schemas: {case.name} is in review", who)
+    desk.facts.record(fact_of(desk, case, Step.REVIEWED, who, details=said))
+    desk.write({case.place.proposal: whole(proposal_text(new))}, f"schemas: {case.name} is in review", who)
     for each in evidence.consumers:
         body = {"owner": each.owner, "consumer": each.name, "proposal": f"schemas/{case.place.base}"}
         desk.tell("schema proposed", f"{case.name} for {each.name}", body)
-
-
-def approve(desk: Desk, case: Case, who: Person, seat: str | None = None) -> Approval:
-    """Vote for the change as it is, on the own seat or on one that was lent; raises ForbiddenError."""
-    require(Act.APPROVE, stage_of(case), case.name)
-    vote = Approval(digest=case.proposal.change.digest, seat=seat or who.name, by=who.name, at=desk.now())
-    policy = desk.policy()
-    if not is_delegated(policy, vote.seat, vote.by, vote.at):
-        problem = f"the seat of {vote.seat} is not lent to {vote.by}"
-        raise ForbiddenError(case.name, problem, "write the delegation into governance.yaml")
-    if not policy.author_may_approve and not case.proposal.authors.isdisjoint((vote.by, vote.seat)):
-        raise ForbiddenError(case.name, f"{vote.seat} wrote it", "somebody else must approve it")
-    needs = policy.demanded(
-        case.proposal.change.subject, case.proposal.change.classes, desk.now(), is_signed=True
-    ).needs
-    if not any(vote.seat in policy.members(need.role, case.proposal.owner) for need in needs):
-        asked = ", ".join(need.role for need in needs) or "nobody"
-        raise ForbiddenError(case.name, f"{vote.seat} is not asked for it", f"asked is: {asked}")
-    desk.facts.record(_fact(desk, case, Step.APPROVED, who, seat=vote.seat))
-    text = vote_text(vote, who.name, who.email)
-    desk.write({case.place.vote(vote.seat): _whole(text)}, f"schemas: {case.name} is approved by {who.name}", who)
-    return vote
 
 
 def break_glass(desk: Desk, case: Case, who: Person, reason: str, lasts: timedelta | None = None) -> BrokenGlass:
@@ -92,7 +70,7 @@ def break_glass(desk: Desk, case: Case, who: Person, reason: str, lasts: timedel
     require(Act.BREAK_GLASS, stage_of(case), case.name)
     rule = desk.policy().break_glass
     if rule is None or not any(who.name in desk.policy().members(role, case.proposal.owner) for role in rule.roles):
-        raise ForbiddenError(case.name, f"{who.name} may not break glass", "name their role under `break_glass:`")
+        raise NotEntitledError(f"{case.name}: {who.name} may not break glass", "name their role under `break_glass:`")
     if not reason.strip():
         raise ForbiddenError(case.name, "glass is not broken without a reason", "say why")
     until = desk.now() + min(lasts or rule.lasts, rule.lasts)
@@ -100,15 +78,16 @@ def break_glass(desk: Desk, case: Case, who: Person, reason: str, lasts: timedel
         digest=case.proposal.change.digest, by=who.name, at=desk.now(), until=until, reason=reason.strip()
     )
     details = {"until": until.isoformat(), "reason": glass.reason, "missing": [n.role for n in case.standing.missing]}
-    desk.facts.record(_fact(desk, case, Step.GLASS_BROKEN, who, details=details))
+    desk.facts.record(fact_of(desk, case, Step.GLASS_BROKEN, who, details=details))
     message = f"schemas: {case.name}: {who.name} broke glass: {glass.reason}"
-    desk.write({case.place.glass: _whole(glass_text(glass))}, message, who)
+    desk.write({case.place.glass: whole(glass_text(glass))}, message, who)
     told = {"by": who.name, "reason": glass.reason, "until": until.isoformat(timespec="minutes")}
     desk.tell("glass broken", f"{case.name}, change {glass.digest[:12]}", told)
     return glass
 
 
-def _fact(desk: Desk, case: Case, step: Step, who: Person | None, *, seat: str = "", details: Any = None) -> Fact:
+def fact_of(desk: Desk, case: Case, step: Step, who: Person | None, *, seat: str = "", details: Any = None) -> Fact:
+    """A step that was just taken with a proposal."""
     return Fact(
         subject=case.proposal.change.subject,
         version=case.number,
@@ -121,5 +100,6 @@ def _fact(desk: Desk, case: Case, step: Step, who: Person | None, *, seat: str =
     )
 
 
-def _whole(text: str) -> Edit:
+def whole(text: str) -> Edit:
+    """An edit that leaves nothing of what was there."""
     return lambda _: text

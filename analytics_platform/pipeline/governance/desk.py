@@ -3,7 +3,7 @@
 A file is a claim. It counts where the ledger has the fact of it, or where git knows it from the person it names.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from analytics_platform.governance.consumers import CONSUMERS_FILE, Consumer, pa
 from analytics_platform.governance.files import Place, ProposalFile, parse_proposal, parse_vote
 from analytics_platform.governance.policy import Person, Policy
 from analytics_platform.governance.policy_file import POLICY_FILE, parse_policy
-from analytics_platform.governance.record import Fact, Facts, Step
+from analytics_platform.governance.record import Fact, Facts, Step, said_on
 from analytics_platform.product import Catalog
 from analytics_platform.registry.folder import read_text
 from analytics_platform.registry.git import Edit
@@ -45,13 +45,17 @@ def policy_of(folder: Path) -> Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A change with all that is known of the decision on it; `number` is the version that it would be."""
+    """A change with all that is known of the decision on it; `number` is the version that it would be.
+
+    `against` are the rejections that stand: they allow nothing and forbid nothing, for the policy counts approvals.
+    """
 
     number: int
     place: Place
     file: ProposalFile | None
     proposal: Proposal
     standing: Standing
+    against: tuple[Fact, ...] = ()
 
     @property
     def is_reviewed(self) -> bool:
@@ -94,7 +98,9 @@ class Desk:
         proposal = self._signed(Proposal(change=change, owner=self.owner(change.subject)), place, file, facts, policy)
         votes = [vote for vote, doubt in self.votes(place, facts, policy) if doubt is None]
         found = standing(policy, proposal, votes, _glass(facts), self.now())
-        return Case(number=number, place=place, file=file, proposal=proposal, standing=found)
+        last = [said[-1] for said in said_on(facts, number, change.digest).values()]
+        against = tuple(fact for fact in last if fact.step is Step.REJECTED)
+        return Case(number=number, place=place, file=file, proposal=proposal, standing=found, against=against)
 
     def owner(self, subject: str) -> str:
         """Whose the subject is."""
@@ -110,22 +116,27 @@ class Desk:
         return parse_proposal(read_text(self.folder, place.proposal), place.proposal)
 
     def votes(self, place: Place, facts: list[Fact], policy: Policy) -> Iterator[tuple[Approval, str | None]]:
-        """Each vote that lies there, with why it is not believed, if so."""
+        """Each approval that lies there, with why it is not believed, if so."""
         for file in sorted((self.folder / place.votes).glob("*.yaml")):
             path = f"{place.votes}/{file.name}"
             vote = parse_vote(read_text(self.folder, path), path)
-            fact = _fact_of(vote, place.version, facts)
-            yield (replace(vote, at=fact.at) if fact else vote), self._doubt(vote, path, fact, policy)
+            if vote is None:
+                continue
+            said = said_on(facts, place.version, vote.digest).get(vote.seat, [])
+            fact = _fact_of(vote, said)
+            yield (replace(vote, at=fact.at) if fact else vote), self._doubt(vote, path, said, policy)
 
-    def _doubt(self, vote: Approval, path: str, fact: Fact | None, policy: Policy) -> str | None:
+    def _doubt(self, vote: Approval, path: str, said: Sequence[Fact], policy: Policy) -> str | None:
         person = policy.people.get(vote.by)
         if path.rpartition("/")[2] != f"{vote.seat}.yaml":
             return f"{path} is on the seat of {vote.seat}"
         if person is None:
             return f"nobody is called {vote.by}"
-        if fact is not None:
+        if _fact_of(vote, said) is not None:
             return None
-        if person.token_sha256:
+        if said and vote.at <= max(fact.at for fact in said):
+            return f"{path} is older than what the ledger knows to have been said on that seat"
+        if person.needs_token:
             return f"the ledger does not know that {vote.by} gave it with their token"
         if not person.email or self.signer_of(path) != person.email:
             return f"{path} is in no commit of {vote.by} <{person.email}>"
@@ -147,15 +158,14 @@ class Desk:
         return replace(proposal, authors=frozenset(known | proposed | said), is_signed=bool(known))
 
 
-def _fact_of(vote: Approval, version: int, facts: list[Fact]) -> Fact | None:
-    """The newest fact of that vote."""
-    same = [
-        fact
-        for fact in facts
-        if fact.step is Step.APPROVED
-        and (fact.version, fact.digest, fact.seat, fact.who) == (version, vote.digest, vote.seat, vote.by)
-    ]
-    return same[-1] if same else None
+def _fact_of(vote: Approval, said: Sequence[Fact]) -> Fact | None:
+    """The newest fact of that vote among what was said on its seat, unless it was taken back since."""
+    for fact in reversed(said):
+        if fact.step is not Step.APPROVED:
+            return None
+        if fact.who == vote.by:
+            return fact
+    return None
 
 
 def _glass(facts: list[Fact]) -> list[BrokenGlass]:

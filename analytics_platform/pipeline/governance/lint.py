@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from analytics_platform.errors import PlatformError
-from analytics_platform.governance.files import PROPOSALS, Place, parse_glass, parse_proposal, parse_vote
+from analytics_platform.governance.files import Place, parse_glass, parse_proposal, parse_vote
 from analytics_platform.governance.page import page_of
 from analytics_platform.governance.policy import Policy
 from analytics_platform.governance.policy_file import POLICY_FILE
 from analytics_platform.pipeline.governance.desk import policy_of
+from analytics_platform.pipeline.governance.proposals import is_open, proposal_folders
 from analytics_platform.registry.folder import read_text
 from analytics_platform.registry.git import Repository
-from analytics_platform.registry.numbers import waiting
-from analytics_platform.registry.subjects import Home, Kind
 
 PAGE_REMEDY = "`ap schema policy --into docs/governance.md`"
 Signer = Repository | None
@@ -33,14 +32,12 @@ def faults(folder: Path, page: Path | None = None) -> list[str]:
 def _of_proposals(folder: Path, policy: Policy) -> Iterator[str]:
     """Of those that are open: what was decided under older policies stays as it is."""
     repository = Repository.reading(folder)
-    for base in sorted(folder.glob(f"*/{PROPOSALS}/*-*")):
-        kind, _, number = base.name.rpartition("-")
-        if kind not in list(Kind) or not number.isdecimal():
+    for base, place in proposal_folders(folder):
+        if place is None:
             yield f"{base.relative_to(folder)}: is no proposal; name it <kind>-<version>"
             continue
-        place = Place(base.parent.parent.name, kind, int(number))
         try:
-            if place.version in waiting(folder, Home(place.folder, Kind(kind)).subject):
+            if is_open(folder, place):
                 yield from _of_proposal(folder, place, policy, repository)
         except PlatformError as error:
             yield str(error)
@@ -53,6 +50,8 @@ def _of_proposal(folder: Path, place: Place, policy: Policy, repository: Signer)
     for file in sorted((folder / place.votes).glob("*.yaml")):
         path = f"{place.votes}/{file.name}"
         vote = parse_vote(read_text(folder, path), path)
+        if vote is None:
+            continue
         person = policy.people.get(vote.by)
         if person is None or vote.seat not in policy.people:
             yield f"{path}: {vote.by} votes for {vote.seat}, and one of them is not in {POLICY_FILE}; delete it"
@@ -60,5 +59,5 @@ def _of_proposal(folder: Path, place: Place, policy: Policy, repository: Signer)
             yield f"{path}: {proposal.author} wrote the change; somebody else must approve it"
         elif vote.digest != proposal.reviewed:
             yield f"{path}: is for another change than the one that was reviewed; review again, then approve again"
-        elif not person.token_sha256 and repository and repository.signer_of(path) not in (person.email, None):
+        elif not person.needs_token and repository and repository.signer_of(path) not in (person.email, None):
             yield f"{path}: was not committed by {vote.by} <{person.email}>; have them vote by `ap schema approve`"

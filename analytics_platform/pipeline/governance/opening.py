@@ -6,19 +6,21 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from analytics_platform.governance.identity import person_of
+from analytics_platform.governance.identity import person_at, person_named
 from analytics_platform.governance.policy import Person
 from analytics_platform.governance.store import LedgerFacts
 from analytics_platform.ledger.postgres.alarms import raise_once
 from analytics_platform.pipeline.admission import Judge, judge_of
 from analytics_platform.pipeline.governance.acts import open_proposal
-from analytics_platform.pipeline.governance.desk import NOBODY, Case, Desk
+from analytics_platform.pipeline.governance.desk import NOBODY, Case, Desk, policy_of
 from analytics_platform.pipeline.governance.gate import Gate, Opens
 from analytics_platform.product import Catalog
 from analytics_platform.registry.git import REGISTRY, Author, Edit, Repository
 from analytics_platform.registry.publish import Registrar
 from analytics_platform.registry.snapshot import Snapshot
 from analytics_platform.registry.texts import Proposed
+from analytics_platform.security import token_store
+from analytics_platform.security.token import holder_of, id_in
 
 WHY = "registered by a client"
 
@@ -60,7 +62,17 @@ def judge_for(registrar: Registrar, declared: Catalog, who: Person | None = None
     return judge_of(declared, Gate(desk=desk, number_for=registrar.number_for, opens=wanted).permit)
 
 
+def bearer(registrar: Registrar, token: str) -> Person | None:
+    """The person whose token it is; None without one. Raises TokenError, UnknownPersonError."""
+    if not token:
+        return None
+    known = token_store.find(registrar.connection, id_in(token))
+    return person_named(policy_of(registrar.folder), holder_of(token, known, datetime.now(UTC)))
+
+
 def caller(registrar: Registrar, token: str) -> Person | None:
     """Who asks from this machine: by token, else by git's configuration here."""
-    desk, repository = desk_of(registrar), Repository.reading(registrar.folder)
-    return person_of(desk.policy(), token, repository.address() if repository else "")
+    repository = None if token else Repository.reading(registrar.folder)
+    return bearer(registrar, token) or person_at(
+        policy_of(registrar.folder), repository.address() if repository else ""
+    )
