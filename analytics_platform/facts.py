@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
+from analytics_platform.errors import DeclarationError
 from analytics_platform.product import OnFailure, Severity
 
 
@@ -123,6 +124,14 @@ class BatchId:
 
     stream: str
     number: int
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """The batch that people name so; DeclarationError if that names none."""
+        stream, _, number = name.partition("/")
+        if not stream or not number.isdigit():
+            raise DeclarationError(f"batch {name!r}", "names no batch", "say bids/7")
+        return cls(stream=stream, number=int(number))
 
     def __str__(self) -> str:
         return f"{self.stream}/{self.number}"

@@ -8,7 +8,7 @@ from analytics_platform.cli import batch_orders, batch_trace
 from analytics_platform.cli.batch_name import BatchName
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.errors import LedgerError
-from analytics_platform.facts import BatchState
+from analytics_platform.facts import BatchId, BatchState
 from analytics_platform.ledger.postgres.publication import as_text, manifest_of
 from analytics_platform.ledger.postgres.tracing import newest_batches
 from analytics_platform.postgres import connect
@@ -40,12 +40,12 @@ def list_batches(stream: str | None, state: str | None, limit: int, as_json: boo
 @command.command(epilog="Example: ap batch show bids/7 | jq .verdicts")
 @click.argument("batch", type=BatchName())
 @click.option("--json", "as_json", is_flag=True, help="On one line, as the ledger keeps it.")
-def show(batch: tuple[str, int], as_json: bool) -> None:
+def show(batch: BatchId, as_json: bool) -> None:
     """A batch's manifest: offsets, outcomes, hashes, versions, verdicts."""
     with connect(read_settings().ledger_dsn, application="ap batch") as ledger:
-        manifest = manifest_of(ledger, *batch)
+        manifest = manifest_of(ledger, batch.stream, batch.number)
     if manifest is None:
-        raise LedgerError(f"batch {batch[0]}/{batch[1]} is not published; `ap batch list` shows what is")
+        raise LedgerError(f"batch {batch} is not published; `ap batch list` shows what is")
     if as_json:
         click.echo(as_text(manifest))
     else:

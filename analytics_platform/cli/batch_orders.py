@@ -44,28 +44,28 @@ def decision(verb: Callable[..., None]) -> Callable[..., None]:
 
 @click.command(epilog="Example: ap batch rerun bids/7 bids/8 --reason 'the rule on prices was wrong'")
 @decision
-def rerun(batches: Sequence[tuple[str, int]], no_wait: bool, as_json: bool, **about: str) -> None:
+def rerun(batches: Sequence[BatchId], no_wait: bool, as_json: bool, **about: str) -> None:
     """Judge batches again with today's schema and contract."""
     give(decided(Kind.RERUN, batches, about), watch=not no_wait, as_json=as_json)
 
 
 @click.command(epilog="Example: ap batch release bids/7 --reason 'a known spike: the sale began'")
 @decision
-def release(batches: Sequence[tuple[str, int]], no_wait: bool, as_json: bool, **about: str) -> None:
+def release(batches: Sequence[BatchId], no_wait: bool, as_json: bool, **about: str) -> None:
     """Let held or discarded batches in: judged row by row with their own pins, whatever their checks say."""
     give(decided(Kind.RELEASE, batches, about), watch=not no_wait, as_json=as_json)
 
 
 @click.command(epilog="Example: ap batch discard bids/7 --reason 'a load test, not our users'")
 @decision
-def discard(batches: Sequence[tuple[str, int]], no_wait: bool, as_json: bool, **about: str) -> None:
+def discard(batches: Sequence[BatchId], no_wait: bool, as_json: bool, **about: str) -> None:
     """Take every row of held or published batches out of silver and the models; they stay in exceptions."""
     give(decided(Kind.DISCARD, batches, about), watch=not no_wait, as_json=as_json)
 
 
 @click.command(epilog="Example: ap batch retract bids/7 --reason 'prices were euros, not cents'")
 @decision
-def retract(batches: Sequence[tuple[str, int]], no_wait: bool, as_json: bool, **about: str) -> None:
+def retract(batches: Sequence[BatchId], no_wait: bool, as_json: bool, **about: str) -> None:
     """Take published batches back: out of silver and the models; copies that they kept out come in, readers are told.
 
     `ap batch release` undoes it.
@@ -75,7 +75,7 @@ def retract(batches: Sequence[tuple[str, int]], no_wait: bool, as_json: bool, **
 
 @click.command(epilog="Example: ap batch rejudge bids/7 --reason 'does its verdict reproduce?'")
 @decision
-def rejudge(batches: Sequence[tuple[str, int]], no_wait: bool, as_json: bool, **about: str) -> None:
+def rejudge(batches: Sequence[BatchId], no_wait: bool, as_json: bool, **about: str) -> None:
     """Judge batches again with what they were judged with, and compare: nothing changes, if their verdicts reproduce.
 
     The rows, schema and contract are those that are pinned. Of code and libraries there are only today's: where a batch
@@ -85,19 +85,18 @@ def rejudge(batches: Sequence[tuple[str, int]], no_wait: bool, as_json: bool, **
     give(decided(Kind.REJUDGE, batches, about), watch=not no_wait, as_json=as_json)
 
 
-def _say_versions(batches: Sequence[tuple[str, int]]) -> None:
+def _say_versions(batches: Sequence[BatchId]) -> None:
     with connect(read_settings().ledger_dsn, application="ap batch") as ledger:
-        for stream, number in batches:
-            found = manifest_of(ledger, stream, number)
+        for batch in batches:
+            found = manifest_of(ledger, batch.stream, batch.number)
             for name, then in sorted(found.libraries.items()) if found else ():
                 if then != (now := version(name)):
-                    click.echo(f"{stream}/{number} was judged with {name} {then}, which is gone: now {now}", err=True)
+                    click.echo(f"{batch} was judged with {name} {then}, which is gone: now {now}", err=True)
 
 
-def decided(kind: Kind, batches: Sequence[tuple[str, int]], about: Mapping[str, str]) -> Decision:
+def decided(kind: Kind, batches: Sequence[BatchId], about: Mapping[str, str]) -> Decision:
     """The decision that a command's options spell: who, why, and who agrees."""
-    found = tuple(BatchId(stream=stream, number=number) for stream, number in batches)
-    return Decision(kind=kind, batches=found, **about)
+    return Decision(kind=kind, batches=tuple(batches), **about)
 
 
 def give(decision: Decision, *, watch: bool, as_json: bool) -> None:

@@ -11,7 +11,7 @@ import click
 from analytics_platform.cli.batch_orders import decided, give
 from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.cli.quarantine_rows import Asked, Exceptions, filtered, opened
-from analytics_platform.facts import Outcome, Pins
+from analytics_platform.facts import BatchId, Outcome, Pins
 from analytics_platform.ledger import contract
 from analytics_platform.ledger.postgres.quarantine import dismiss, judged_by, tries
 from analytics_platform.ledger.redrive import MOST_TRIES, Plan, plan_redrive
@@ -58,7 +58,7 @@ def redrive(asked: Asked, reason: str, by: str, dry_run: bool, as_json: bool, mo
         _say(told, as_json=as_json)
         sys.exit(1 if plan.given_up and not plan.batches else 0)
     about = {"reason": reason, "by": by}
-    again = decided(Kind.REDRIVE, [(stream.name, number) for number in plan.batches], about)
+    again = decided(Kind.REDRIVE, [BatchId(stream=stream.name, number=number) for number in plan.batches], about)
     give(again, watch=not no_wait, as_json=as_json)
 
 

@@ -14,7 +14,7 @@ import psycopg
 from analytics_platform.cli.batch_name import BatchName
 from analytics_platform.cli.times import Instant
 from analytics_platform.errors import DeclarationError
-from analytics_platform.facts import Outcome
+from analytics_platform.facts import BatchId, Outcome
 from analytics_platform.lake.quarantine import COORDINATES, GROUPED, Filter, shown, where
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.ledger.postgres import contracts
@@ -36,13 +36,13 @@ class Asked:
     streams: tuple[str, ...]
     reason: str | None
     outcome: Outcome
-    batches: tuple[tuple[str, int], ...]
+    batches: tuple[BatchId, ...]
     since: datetime | None
     until: datetime | None
 
     def of(self, stream: str) -> Filter:
         """The filter of one stream's rows."""
-        numbers = [number for name, number in self.batches if name == stream]
+        numbers = [batch.number for batch in self.batches if batch.stream == stream]
         return Filter(outcome=self.outcome, reason=self.reason, batches=numbers, since=self.since, until=self.until)
 
 
@@ -54,7 +54,7 @@ def filtered(verb: Callable[..., None]) -> Callable[..., None]:
         stream: tuple[str, ...],
         reason_like: str | None,
         outcome: str,
-        batch: tuple[tuple[str, int], ...],
+        batch: tuple[BatchId, ...],
         since: datetime | None,
         until: datetime | None,
         **others: Any,
@@ -87,7 +87,7 @@ class Exceptions:
     def streams(self, asked: Asked) -> list[Stream]:
         """The declared streams that are asked for; DeclarationError for one that is not."""
         known = self.declared.streams
-        names = dict.fromkeys([*asked.streams, *(name for name, _ in asked.batches)]) or known
+        names = dict.fromkeys([*asked.streams, *(batch.stream for batch in asked.batches)]) or known
         for name in names:
             if name not in known:
                 raise DeclarationError(f"stream {name}", "is not declared", "see `ap stream list`")

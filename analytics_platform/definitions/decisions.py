@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from analytics_platform.definitions.maintenance import MAINTENANCE_TAG
+from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import BatchId
 from analytics_platform.ledger.decision import Decision, order_of
 from analytics_platform.ledger.postgres import rework
@@ -55,7 +56,7 @@ def decision_in(config: Decided) -> Decision:
         raise dg.Failure(f"{config.verb!r} is no verb; one of {', '.join(VERBS)}", allow_retries=False)
     return Decision(
         kind=Kind(config.verb),
-        batches=tuple(_batches(config.batches)),
+        batches=_batches(config.batches),
         by=config.by,
         reason=config.reason,
         approved_by=config.approved_by,
@@ -68,11 +69,8 @@ def decide(decision: Decision, declared: Catalog) -> str:
         return rework.give(ledger, order_of(decision, declared, datetime.now(UTC)))
 
 
-def _batches(names: Sequence[str]) -> list[BatchId]:
-    found = []
-    for name in names:
-        stream, _, number = name.partition("/")
-        if not stream or not number.isdigit():
-            raise dg.Failure(f"{name!r} names no batch; say bids/7", allow_retries=False)
-        found.append(BatchId(stream=stream, number=int(number)))
-    return found
+def _batches(names: Sequence[str]) -> tuple[BatchId, ...]:
+    try:
+        return tuple(map(BatchId.named, names))
+    except DeclarationError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error

@@ -12,7 +12,7 @@ from analytics_platform.catalog import catalog_of
 from analytics_platform.cli.quarantine import command
 from analytics_platform.cli.quarantine_rows import Asked, Exceptions
 from analytics_platform.errors import DeclarationError
-from analytics_platform.facts import Outcome, Pins
+from analytics_platform.facts import BatchId, Outcome, Pins
 from analytics_platform.ledger import contract
 from analytics_platform.ledger.postgres.quarantine import dismiss, judged_by, tries
 from analytics_platform.ledger.redrive import plan_redrive
@@ -27,6 +27,7 @@ from analytics_platform_tests.pipeline.orders import ORDERS, REVENUE, kafka_with
 NOW = datetime(2026, 11, 1, 13, tzinfo=UTC)
 BROKEN = FakeRecord(value=b"\xff\x00", headers=order(9).headers, at_ms=order(9, minute=3).at_ms)
 LOG = [order(1, amount=5), order(2, amount=-1), order(3, amount=-2, minute=2), BROKEN]
+FIRST = BatchId(stream="orders", number=1)
 RULE = "rule amount_is_positive"
 MENDED = replace(ORDERS, rules=(Rule(name="amount_is_known", holds="amount is not null"),))
 
@@ -59,7 +60,7 @@ def test_every_row_is_counted_by_reason_with_its_batches(shop):
     ("given", "rows"),
     [
         ({"reason": "amount"}, 3),
-        ({"batches": (("orders", 1),)}, 3),
+        ({"batches": (FIRST,)}, 3),
         ({"since": order(1, minute=2).at_ms}, 2),
         ({"until": order(1, minute=2).at_ms}, 2),
         ({"outcome": Outcome.HELD}, 0),
@@ -79,7 +80,7 @@ def test_a_stream_that_nobody_declared_is_refused(shop):
 
 def test_a_row_is_shown_with_its_place_its_bytes_and_the_rule_of_then(shop):
     exceptions, *_ = shop
-    first, _, broken = exceptions.shown(ORDERS, asked(batches=(("orders", 1),)), 10)
+    first, _, broken = exceptions.shown(ORDERS, asked(batches=(FIRST,)), 10)
     assert (first["batch"], first["partition"], first["offset"]) == (1, 0, 1)
     assert (first["reason"], first["rule"]) == (RULE, "amount > 0")
     assert json.loads(first["value"])["amount"] == -1 and "value" not in broken
