@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -64,10 +65,19 @@ def backtest(tables: Path, stream: Stream, now: StreamSchemas, proposed: StreamS
         return None
     table = Table.open(tables, shape)
     chosen, query = list(_newest(table.files(), most)), connect()
+    trial = _Trial(query=query, stream=stream)
     tried = [
-        _tried(read_files(query, table.uris(some), shape.columns), stream, now, proposed) for some in _chunks(chosen)
+        _tried(read_files(query, table.uris(some), shape.columns), trial, now, proposed) for some in _chunks(chosen)
     ]
     return _together(tried, kept=table.rows())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    """Whose rows are tried, and where their rules run."""
+
+    query: duckdb.DuckDBPyConnection
+    stream: Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +109,8 @@ def _chunks(files: Iterable[DataFile]) -> Iterator[list[DataFile]]:
         yield chunk
 
 
-def _tried(rows: pa.Table, stream: Stream, now: StreamSchemas, proposed: StreamSchemas) -> _Tried:
-    before, after = _reasons(rows, stream, now), _reasons(rows, stream, proposed)
+def _tried(rows: pa.Table, trial: _Trial, now: StreamSchemas, proposed: StreamSchemas) -> _Tried:
+    before, after = _reasons(rows, trial, now), _reasons(rows, trial, proposed)
     good = before.is_null()
     fails = pc.and_(good, after.is_valid())
     table = pa.table({"partition": rows["partition"], "offset": rows["offset"], "reason": after})
@@ -108,24 +118,24 @@ def _tried(rows: pa.Table, stream: Stream, now: StreamSchemas, proposed: StreamS
     return _Tried(events=rows.num_rows, good=int(pc.sum(good).as_py() or 0), broken=broken)
 
 
-def _reasons(rows: pa.Table, stream: Stream, schemas: StreamSchemas) -> pa.ChunkedArray:
+def _reasons(rows: pa.Table, trial: _Trial, schemas: StreamSchemas) -> pa.ChunkedArray:
     """What is wrong with each row, by decoding and by the stream's row rules; null for a good one."""
     records = rows.drop_columns(["batch"])
     try:
-        return _judged(decode(records, stream, schemas, ANY_TOPIC), stream)
+        return _judged(records, trial, schemas)
     except DeclarationError:
-        return _by_writer(records, stream, schemas)
+        return _by_writer(records, trial, schemas)
 
 
-def _by_writer(records: pa.Table, stream: Stream, schemas: StreamSchemas) -> pa.ChunkedArray:
+def _by_writer(records: pa.Table, trial: _Trial, schemas: StreamSchemas) -> pa.ChunkedArray:
     """The same where some writer's schema cannot be read with the reader's at all: all of its rows fail."""
-    told = decode(records, stream, replace(schemas, reader=_widest(schemas)), ANY_TOPIC)["schema_id"]
+    told = decode(records, trial.stream, replace(schemas, reader=_widest(schemas)), ANY_TOPIC)["schema_id"]
     ids = told.combine_chunks().fill_null(0).to_numpy()
     reasons = np.full(len(ids), None, dtype=object)
     for id_ in np.unique(ids).tolist():
         places = np.flatnonzero(ids == id_)
         try:
-            found = _judged(decode(records.take(places), stream, schemas, ANY_TOPIC), stream).to_pylist()
+            found = _judged(records.take(places), trial, schemas).to_pylist()
         except DeclarationError as error:
             found = [f"unreadable: {error.problem}"] * len(places)
         reasons[places] = found
@@ -138,9 +148,9 @@ def _widest(schemas: StreamSchemas) -> Any:
     return max(known, key=lambda schema: schema.version)
 
 
-def _judged(decoded: pa.Table, stream: Stream) -> pa.ChunkedArray:
-    """Raises DeclarationError where a rule cannot run on these columns."""
-    return failed_rules(connect(), decoded, stream)
+def _judged(records: pa.Table, trial: _Trial, schemas: StreamSchemas) -> pa.ChunkedArray:
+    """Raises DeclarationError where some writer cannot be read, or a rule cannot run on the reader's columns."""
+    return failed_rules(trial.query, decode(records, trial.stream, schemas, ANY_TOPIC), trial.stream)
 
 
 def _together(tried: Sequence[_Tried], *, kept: int) -> Backtest:
