@@ -13,12 +13,12 @@ from analytics_platform.errors import DamagedTableError
 from analytics_platform.facts import BatchState, StreamSchemas
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.ledger.postgres import planning, redriven, rework
+from analytics_platform.ledger.redrive import THE_REGISTRY
 from analytics_platform.ledger.rework import Kind, Order
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.schema_checks import UNKNOWN
 
 log = logging.getLogger(__name__)
-BY = "the registry"
 WAITING = """
     select distinct batch from read_parquet($uris, union_by_name = true)
     where outcome = 'quarantined' and list_contains($reasons, reason) order by 1
@@ -56,7 +56,7 @@ def _order(stream: str, parts: Parts, now: datetime) -> Order | None:
         id=f"redrive-{stream}-{parts.followed.change}",
         pipeline=parts.pipeline.name,
         kind=Kind.REDRIVE,
-        requested_by=BY,
+        requested_by=THE_REGISTRY,
         reason=f"the schema that their rows waited for is published (the reader is version {version})",
         requested_at=now,
         batches=batches,

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from analytics_platform.ledger.postgres import rework
+from analytics_platform.ledger.postgres.quarantine import tries
+from analytics_platform.ledger.redrive import THE_REGISTRY
 from analytics_platform.ledger.rework import OrderState
 from analytics_platform.pipeline.follow import follow_schemas
 from analytics_platform.pipeline.redrive import redrive_published
@@ -56,7 +58,8 @@ def test_they_wait_while_the_rest_flows_and_follow_once_their_schema_is_publishe
 
     assert outcomes(parts) == ({"bid-a", "bid-b", "bid-c", "bid-d"}, {})
     [order] = rework.recent(parts.ledger, 9)
-    assert (order.state, order.requested_by, order.batches) == (OrderState.DONE, "the registry", 1)
+    assert (order.state, order.requested_by, order.batches) == (OrderState.DONE, THE_REGISTRY, 1)
+    assert tries(parts.ledger, "bids", [1]) == {}  # people have all of theirs left
     assert rows(parts, "hot").to_pylist()[0]["bids"] == 4
 
 

@@ -6,6 +6,8 @@ from datetime import datetime
 
 import psycopg
 
+from analytics_platform.ledger.redrive import THE_REGISTRY
+
 DISMISS = """
     insert into dismissal (stream, number, reason, rows, by, why, at)
     select %s, g.number, g.reason, g.rows, %s, %s, %s from unnest(%s::bigint[], %s::text[], %s::bigint[])
@@ -13,7 +15,8 @@ DISMISS = """
 """
 TRIES = """
     select w.number, count(*) from rework_batch w join rework r using (id)
-    where r.kind = 'redrive' and w.stream = %s and w.number = any(%s) and r.state <> 'cancelled' group by 1
+    where r.kind = 'redrive' and w.stream = %s and w.number = any(%s) and r.state <> 'cancelled'
+    and r.requested_by <> %s group by 1
 """
 JUDGED_BY = """
     select distinct on (number) number, (body ->> 'reader_schema_id')::int, body ->> 'contract_digest' from manifest
@@ -44,8 +47,8 @@ def dismiss(
 
 
 def tries(connection: psycopg.Connection, stream: str, numbers: Sequence[int]) -> Mapping[int, int]:
-    """By batch, how often it was redriven."""
-    return dict(connection.execute(TRIES, [stream, list(numbers)]).fetchall())
+    """By batch, how often people had it redriven; once for each schema that rows waited for does not count."""
+    return dict(connection.execute(TRIES, [stream, list(numbers), THE_REGISTRY]).fetchall())
 
 
 def judged_by(connection: psycopg.Connection, stream: str, numbers: Sequence[int]) -> dict[int, tuple[int, str]]:
