@@ -206,8 +206,9 @@ class Manifest:
 
     `outcomes` counts rows; `hashes` is the order-free content hash by table; `versions` the table version that
     holds the batch; `newest_event_at` the highest event time by partition of `topic_id` up to and including this batch;
-    `too_late` the rows that silver has and a model leaves out. `cause` is why the batch was judged: `live`, or the
-    rework that asked for it. `resolution` is what a person decided about failed verdicts, and who: they are settled.
+    `too_late` the rows that silver has and a model leaves out. `incomplete`, of a held batch, are by model the grains
+    that lack its rows, None where any may. `cause` is why the batch was judged: `live`, or the rework that asked for
+    it. `resolution` is what a person decided about failed verdicts, and who: they are settled.
     """
 
     batch: BatchId
@@ -228,6 +229,7 @@ class Manifest:
     contract_digest: str = ""
     topic_id: UUID | None = None
     too_late: Mapping[str, int] = field(default_factory=dict)
+    incomplete: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     cause: str = "live"
     resolution: str | None = None
 

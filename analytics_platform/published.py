@@ -1,6 +1,7 @@
 """The published cut, for readers: SQL and notebooks see one consistent set of table versions, never a commit more."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
+from psycopg import IsolationLevel
 from pyarrow.dataset import dataset
 
 from analytics_platform.errors import DeclarationError, PlatformError
 from analytics_platform.lake.delta_log import cut_off
 from analytics_platform.lake.duckdb import connect as connect_duckdb
+from analytics_platform.lake.incomplete import COMPLETE, Lacking, complete_sql, of_all, values_lacking
+from analytics_platform.ledger.postgres.incomplete import lacking
 from analytics_platform.ledger.postgres.publication import published_versions
 from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
@@ -36,8 +40,18 @@ class QueryError(PlatformError):
         return f"{self.problem}; published tables: {tables}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cut:
+    """What is public at one instant: by table its version, and by model the grains that lack rows of held batches."""
+
+    versions: Mapping[str, int]
+    lacking: Lacking
+
+
 def read(name: str, at: datetime | None = None) -> duckdb.DuckDBPyRelation:
     """A published table of the running instance as a DuckDB relation: `.to_arrow_table()`, `.df()`, or query it.
+
+    A model has the column `complete` besides its own: false where a grain lacks rows of a batch that is held.
 
     Args:
         name: a stream (its silver table), `stream/layer`, or a model.
@@ -48,13 +62,13 @@ def read(name: str, at: datetime | None = None) -> duckdb.DuckDBPyRelation:
 
 def read_table(settings: Settings, declared: Catalog, name: str, at: datetime | None = None) -> duckdb.DuckDBPyRelation:
     """The same for given settings and declarations."""
-    versions = cut(settings, declared, at)
-    table = f"{name}/silver" if f"{name}/silver" in versions else name
-    if table not in versions:
-        raise QueryError(f"no published table is called {name}", sorted(versions))
+    public = _cut(settings, declared, at)
+    table = f"{name}/silver" if f"{name}/silver" in public.versions else name
+    if table not in public.versions:
+        raise QueryError(f"no published table is called {name}", sorted(public.versions))
     connection = connect_duckdb()
-    connection.register("rows", _rows(settings, table, versions, is_past=at is not None))
-    return connection.table("rows")
+    rows = _rows(settings, table, public.versions, is_past=at is not None)
+    return connection.sql(_shown(connection, table, rows, declared, public.lacking))
 
 
 def rows_of(settings: Settings, declared: Catalog, name: str) -> Any:
@@ -74,11 +88,11 @@ def sql(settings: Settings, declared: Catalog, query: str, at: datetime | None =
     nothing else of this machine: Arrow hands DuckDB the rows, and DuckDB may open no file at all, since a path that
     it may read is one that `COPY` may write, even within a WITH.
     """
-    versions = cut(settings, declared, at)
-    connection = connect_duckdb()
+    public = _cut(settings, declared, at)
+    versions, connection = public.versions, connect_duckdb()
     for table in versions:
-        connection.register(table, _rows(settings, table, versions, is_past=at is not None))
-        _create_named_views(connection, table)
+        rows = _rows(settings, table, versions, is_past=at is not None)
+        _create_views(connection, table, _shown(connection, table, rows, declared, public.lacking))
     connection.execute("set enable_external_access = false; set lock_configuration = true")
     try:
         _require_one_reading_statement(connection, query, sorted(versions))
@@ -90,11 +104,19 @@ def sql(settings: Settings, declared: Catalog, query: str, at: datetime | None =
 
 def cut(settings: Settings, declared: Catalog, at: datetime | None = None) -> Mapping[str, int]:
     """By table, the version that is public; empty before anything was published."""
+    return _cut(settings, declared, at).versions
+
+
+def _cut(settings: Settings, declared: Catalog, at: datetime | None) -> _Cut:
     if at is not None and at.tzinfo is None:
         raise DeclarationError("at", f"{at} has no time zone", "pass an aware datetime")
     with connect(settings.ledger_dsn, application="reader") as ledger:
-        found = [published_versions(ledger, name, at) for name in declared.pipelines]
-    return {table: version for versions in found for table, version in versions.items()}
+        ledger.isolation_level = IsolationLevel.REPEATABLE_READ  # versions and what they lack, as of one instant
+        with ledger.transaction():
+            found = [published_versions(ledger, name, at) for name in declared.pipelines]
+            held = lacking(ledger, sorted(declared.streams), at)
+    versions = {table: version for of_pipeline in found for table, version in of_pipeline.items()}
+    return _Cut(versions=versions, lacking=of_all(held.values()))
 
 
 def _require_one_reading_statement(connection: duckdb.DuckDBPyConnection, query: str, known: list[str]) -> None:
@@ -108,14 +130,27 @@ def _require_one_reading_statement(connection: duckdb.DuckDBPyConnection, query:
         raise QueryError(f"published tables are only read: {kind.name} is refused, ask by SELECT or EXPLAIN", known)
 
 
-def _create_named_views(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+def _shown(connection: duckdb.DuckDBPyConnection, table: str, rows: Any, declared: Catalog, lacks: Lacking) -> str:
+    """The query of a table as readers see it: a model's rows say whether they are complete."""
+    model = declared.models.get(table)
+    stored, incomplete = (table if model is None else f"{table}/stored"), f"{table}/incomplete"
+    connection.register(stored, rows)
+    if model is None:
+        return f"select * from {_quoted(stored)}"
+    grains = lacks.get(table, frozenset())
+    if grains:
+        connection.register(incomplete, values_lacking(model.grain, grains, rows.schema))
+    return f"select *, {complete_sql(model.grain, grains, incomplete)} as {COMPLETE} from {_quoted(stored)}"
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
     stream, _, layer = table.partition("/")
-    if not layer:
-        return  # a model is registered by the name that queries use
-    connection.execute(f"create schema if not exists {_quoted(stream)}")
-    connection.execute(f"create view {_quoted(stream)}.{_quoted(layer)} as select * from {_quoted(table)}")
-    if layer == "silver":
-        connection.execute(f"create view main.{_quoted(stream)} as select * from {_quoted(table)}")
+    names = [_quoted(stream)]  # a model
+    if layer:
+        connection.execute(f"create schema if not exists {_quoted(stream)}")
+        names = [f"{_quoted(stream)}.{_quoted(layer)}", *(names if layer == "silver" else ())]
+    for name in names:
+        connection.execute(f"create view {name} as {query}")
 
 
 def _rows(settings: Settings, table: str, versions: Mapping[str, int], *, is_past: bool) -> Any:

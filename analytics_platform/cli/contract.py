@@ -78,6 +78,7 @@ def test(names: Sequence[str], sample: int, as_json: bool) -> None:
     reports = []
     for product in wanted:
         rows = read_table(settings, declared, product.name).limit(sample).to_arrow_table()
+        rows = rows.select(_columns(product, declared).names)
         reports.append(mutation_report(product, rows, _own_columns(product, declared), datetime.now(UTC)))
     if as_json:
         say_json([asdict(report) for report in reports])

@@ -18,12 +18,14 @@ from analytics_platform.definitions.hours import (
     sum_hour,
 )
 from analytics_platform.definitions.specs import topic_key
-from analytics_platform.facts import Outcome
+from analytics_platform.facts import BatchId, Outcome
+from analytics_platform.lake.incomplete import Lacking, of_all
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.changes import Change, outcomes_moved
 from analytics_platform.ledger.postgres import failing, publication
 from analytics_platform.ledger.postgres.frozen import frozen_now
+from analytics_platform.ledger.postgres.incomplete import lacking
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Model, Severity, Stream
 
@@ -43,10 +45,12 @@ class Told:
 def report_tables(told: Told, hours: Sequence[datetime]) -> None:
     """One materialisation per selected asset and hour."""
     pipeline = told.parts.pipeline
+    held = lacking(told.parts.ledger, pipeline.stream_names)
     for hour in hours:
         batches = sum(_report_stream(told, stream, hour) for stream in pipeline.streams)
         for model in pipeline.models:
-            _report_model(told, model, hour, is_empty=not batches)
+            metadata = {**_model_metadata(told.parts, model), **_incomplete_metadata(model, held)}
+            _materialised(told, [model.name], hour, metadata, is_empty=not batches)
 
 
 def report_checks(told: Told, hours: Sequence[datetime]) -> None:
@@ -135,17 +139,26 @@ def _report_stream(told: Told, stream: Stream, hour: datetime) -> int:
     return total.batches
 
 
-def _report_model(told: Told, model: Model, hour: datetime, *, is_empty: bool) -> None:
-    tables, streams = told.parts.tables, told.parts.pipeline.stream_names
+def _model_metadata(parts: Parts, model: Model) -> dict[str, Any]:
+    tables, streams = parts.tables, parts.pipeline.stream_names
     table = tables.by_name[model.name]
     inputs = tuple((name, name in streams, tuple(tables.input(name).shape.columns.names)) for name in model.inputs)
-    metadata = {
+    return {
         "dagster/column_schema": table_schema(table.shape.columns, model.columns),
         "dagster/column_lineage": lineage_metadata(model, inputs),
         **_table_metadata(table),
         "dagster/row_count": table.rows(),
     }
-    _materialised(told, [model.name], hour, metadata, is_empty=is_empty)
+
+
+def _incomplete_metadata(model: Model, held: Mapping[BatchId, Lacking]) -> dict[str, Any]:
+    """How many of its grains lack rows of batches that are held, and of which; nothing where none does."""
+    batches = [str(batch) for batch, found in held.items() if model.name in found]
+    if not batches:
+        return {}
+    grains = of_all(held.values())[model.name]
+    lack = "any may be" if grains is None else f"{len(grains):,}"
+    return {"incomplete grains": lack, "for held batches": ", ".join(batches[:MOST_NAMED])}
 
 
 def _materialised(told: Told, key: Sequence[str], hour: datetime, metadata: dict[str, Any], *, is_empty: bool) -> None:

@@ -9,6 +9,7 @@ from sqlglot.errors import SqlglotError
 
 from analytics_platform.errors import DeclarationError
 from analytics_platform.lake.grains import is_key_type
+from analytics_platform.lake.incomplete import COMPLETE
 from analytics_platform.lake.model import LATENESS, touched_by
 from analytics_platform.lake.shapes import INSTANT
 from analytics_platform.product import Model, Window
@@ -92,8 +93,8 @@ def require_result(model: Model, result: pa.Schema, inputs: Mapping[str, pa.Sche
     if not fits:
         problem = f"its grain column {column} is {kind} in the result, and not {wanted}"
         raise _wrong(model, problem, "select the column as it is")
-    if LATENESS in result.names:
-        raise _wrong(model, f"its SQL yields a column named {LATENESS}, which is ours", "give it another name")
+    for ours in {LATENESS, COMPLETE} & set(result.names):
+        raise _wrong(model, f"its SQL yields a column named {ours}, which is ours", "give it another name")
     if unknown := sorted(set(model.columns) - set(result.names)):
         problem = f"`columns` describes {', '.join(unknown)}, which its SQL does not yield"
         raise _wrong(model, problem, f"it yields {', '.join(result.names)}")

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analytics_platform.lake.grains import EPOCH, micros
 from analytics_platform.lake.shapes import TableShape
@@ -47,6 +49,11 @@ def bounds_wanted(pipeline: Pipeline, name: str) -> list[str]:
         if life is not None and life.input == name:
             wanted += [life.starts, life.ends]
     return sorted(set(wanted))
+
+
+def is_too_late(rows: pa.Table, model: Model) -> Any:
+    """A mask of the rows of a stream that the model leaves out."""
+    return pc.fill_null(pc.greater(rows[LATENESS], micros(model.lateness)), False)
 
 
 def is_stream(columns: pa.Schema) -> bool:

@@ -28,6 +28,7 @@ def to_json(manifest: Manifest) -> dict[str, Any]:
         "contract_digest": manifest.contract_digest,
         "topic_id": str(manifest.topic_id) if manifest.topic_id else None,
         "too_late": dict(manifest.too_late),
+        "incomplete": {model: grains and list(grains) for model, grains in manifest.incomplete.items()},
         "cause": manifest.cause,
         "resolution": manifest.resolution,
     }
@@ -55,6 +56,7 @@ def from_json(stream: str, number: int, revision: int, hour: datetime, body: Map
         contract_digest=body.get("contract_digest", ""),
         topic_id=UUID(topic_id) if topic_id else None,
         too_late=body.get("too_late", {}),
+        incomplete={model: grains and tuple(grains) for model, grains in body.get("incomplete", {}).items()},
         cause=body.get("cause", "live"),
         resolution=body.get("resolution"),
     )
@@ -62,7 +64,5 @@ def from_json(stream: str, number: int, revision: int, hour: datetime, body: Map
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     """What nearly every check does when it fails is left out: there are many of them."""
-    found = asdict(verdict)
-    return (
-        found if verdict.on_failure != OnFailure.HOLD_BATCH else {n: v for n, v in found.items() if n != "on_failure"}
-    )
+    left_out = {"on_failure"} if verdict.on_failure == OnFailure.HOLD_BATCH else set()
+    return {name: value for name, value in asdict(verdict).items() if name not in left_out}

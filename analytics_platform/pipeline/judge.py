@@ -84,12 +84,16 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A case with the decision on each of its rows, as silver and exceptions shall hold them."""
+    """A case with the decision on each of its rows, as silver and exceptions shall hold them.
+
+    `held` are rows as silver would have them, were their batches not held; copies of others too.
+    """
 
     case: Case
     checks: Mapping[int, tuple[CheckResult, ...]]
     silver: pa.Table
     exceptions: pa.Table
+    held: pa.Table
     decision: Decision
     newest_before: Mapping[int, datetime]
 
@@ -149,6 +153,7 @@ def conclude(decoded: Decoded, earlier: pa.Table, newest: Mapping[int, datetime]
         checks=decoded.checks,
         silver=silver_rows(rows, columns, passed),
         exceptions=_exception_rows(rows, case.bronze, decision, ~passed),
+        held=_held_rows(rows, columns, decision),
         decision=decision,
         newest_before=newest,
     )
@@ -214,6 +219,14 @@ def silver_rows(rows: pa.Table, columns: pa.Schema, passed: np.ndarray) -> pa.Ta
     places = int_array(np.flatnonzero(passed))
     order = places.take(pc.sort_indices(rows["event_id"].take(places)))
     return rows.select(columns.names).cast(columns).take(order).combine_chunks()
+
+
+def _held_rows(rows: pa.Table, columns: pa.Schema, decision: Decision) -> pa.Table:
+    held = decision.rows(Outcome.HELD)
+    if not held.any():
+        return columns.empty_table()
+    good = rows.filter(pc.and_(pa.array(held), pc.is_null(rows["reason"])))
+    return good.select(columns.names).cast(columns)
 
 
 def _stop(number: int, case: Case, checks: Mapping[int, tuple[CheckResult, ...]]) -> Stop | None:

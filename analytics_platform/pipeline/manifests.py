@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.errors import LedgerError
 from analytics_platform.facts import Batch, CheckResult, Manifest, Outcome, Verdict
+from analytics_platform.lake.incomplete import lacking
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.silver import count_distinct
 from analytics_platform.pipeline.judge import Judged
@@ -81,6 +82,7 @@ def write_manifest(
         contract_digest=case.pins.contract_digest,
         topic_id=case.topic_id,
         too_late=count_too_late(batch.id.stream, silver, parts),
+        incomplete=_incomplete(batch, judged, parts),
         resolution=case.rulings[number].text if number in case.rulings else None,
     )
     return _require_reconciled(manifest)
@@ -109,6 +111,13 @@ def _require_reconciled(manifest: Manifest) -> Manifest:
 def _of_bronze(judged: Judged, number: int) -> pa.Table:
     place = judged.case.rows_of(number)
     return judged.case.bronze.slice(place.start, place.stop - place.start)
+
+
+def _incomplete(batch: Batch, judged: Judged, parts: Parts) -> dict[str, tuple[str, ...] | None]:
+    """By model, its grains that lack the batch's rows, for it is held."""
+    held = _of_batch(judged.held, batch.id.number, judged)
+    found = lacking(batch.id.stream, held, parts.pipeline, parts.tables.input_columns)
+    return {model: None if grains is None else tuple(sorted(grains)) for model, grains in found.items()}
 
 
 def _of_batch(rows: pa.Table, number: int, judged: Judged) -> pa.Table:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -14,7 +14,7 @@ from analytics_platform.errors import DamagedTableError, DeclarationError, Platf
 from analytics_platform.facts import Failpoint, ModelReport
 from analytics_platform.lake.duckdb import read_files, recompute
 from analytics_platform.lake.grains import EPOCH, grains_touched, next_gathering, over, values_of, within
-from analytics_platform.lake.model import LATENESS, Slice, touched_by
+from analytics_platform.lake.model import Slice, is_too_late, touched_by
 from analytics_platform.lake.rewrite import changed_rows, files_rewritten, parts_of
 from analytics_platform.lake.shapes import DataFile
 from analytics_platform.lake.tables import Table
@@ -78,7 +78,7 @@ def mark_touched(
     for model in parts.pipeline.readers(stream):
         if only is not None and model.name not in only:
             continue
-        seen = rows[touched_by(model, stream)].filter(pc.invert(_is_too_late(rows, model)))
+        seen = rows[touched_by(model, stream)].filter(pc.invert(is_too_late(rows, model)))
         grains = grains_touched(seen, model.grain)
         at = of_model(model, parts.pipeline, watermarks)
         gathered = set() if at_once or at is None else _gathered(model, grains, at)
@@ -90,7 +90,7 @@ def mark_touched(
 
 def count_too_late(stream: str, rows: pa.Table, parts: Parts) -> dict[str, int]:
     """By model that reads the stream, how many of these silver rows it leaves out; zeros are not named."""
-    counts = {m.name: pc.sum(_is_too_late(rows, m)).as_py() or 0 for m in parts.pipeline.readers(stream)}
+    counts = {m.name: pc.sum(is_too_late(rows, m)).as_py() or 0 for m in parts.pipeline.readers(stream)}
     return {name: count for name, count in counts.items() if count}
 
 
@@ -232,12 +232,6 @@ def _gathered(model: Model, grains: set[str], at: datetime) -> set[str]:
     if not isinstance(model.grain, Window) or at >= timers.END_OF_STREAM:
         return set()
     return over(grains, model.grain, at)
-
-
-def _is_too_late(rows: pa.Table, model: Model) -> Any:
-    """A mask of the rows of a stream that the model leaves out."""
-    bound = model.lateness // timedelta(microseconds=1)
-    return pc.fill_null(pc.greater(rows[LATENESS], bound), False)
 
 
 def _require_own(rows: pa.Table, model: Model, grains: pa.Array) -> None:

@@ -198,8 +198,11 @@ def test_a_held_batch_keeps_its_hour_red_until_it_is_released(instance, ledger_d
     for seen in (held, good):
         passed, metadata = checks(seen, "mostly_good")[HOUR]
         assert not passed and metadata["failing batches"] == "orders/1"
+        told = materialised(seen)["revenue", HOUR]
+        assert (told["incomplete grains"], told["for held batches"]) == ("1", "orders/1")
     passed, metadata = checks(released, "mostly_good")[HOUR]
     assert passed and metadata["settled batches"] == "orders/1: released by ada: known spike"
+    assert "incomplete grains" not in materialised(released)["revenue", HOUR]
 
 
 def test_a_frozen_model_is_red_until_it_thaws_and_other_models_are_green(instance, ledger_dsn, tmp_path):

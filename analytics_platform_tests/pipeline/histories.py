@@ -9,8 +9,21 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from analytics_platform.lake.fingerprint import fingerprint
-from analytics_platform.lake.shapes import hashed
-from analytics_platform_tests.pipeline.orders import ORDERS, SHOP, finish, kafka_with, lease, opened, order, rows
+from analytics_platform.lake.grains import values_of
+from analytics_platform.lake.incomplete import of_all
+from analytics_platform.lake.shapes import INSTANT, hashed
+from analytics_platform.ledger.postgres.incomplete import lacking
+from analytics_platform_tests.pipeline.orders import (
+    ORDERS,
+    REVENUE,
+    SHOP,
+    finish,
+    kafka_with,
+    lease,
+    opened,
+    order,
+    rows,
+)
 
 CHECKED = replace(
     SHOP,
@@ -97,6 +110,21 @@ def silver(parts) -> dict[str, tuple[int, int]]:
 def revenue(parts) -> dict[int, tuple[int, int]]:
     """What the model holds: by minute, the sum of amounts and how many."""
     return {row["minute"].minute: (row["revenue"], row["orders"]) for row in rows(parts, "revenue").to_pylist()}
+
+
+def incomplete(parts) -> set[int]:
+    """The minutes that are said to lack rows of held batches."""
+    found = of_all(lacking(parts.ledger, ["orders"]).values()).get("revenue", frozenset())
+    assert found is not None
+    return {start.minute for start in values_of(found, REVENUE.grain, INSTANT).to_pylist()}
+
+
+def disputed(history: Sequence[Sequence[One]]) -> set[int]:
+    """The minutes of events of which there are copies that differ: which one counts may change at any time."""
+    copies: dict[int, set[One]] = {}
+    for event in (event for events in history for event in events):
+        copies.setdefault(event.number, set()).add(event)
+    return {event.minute for same in copies.values() if len(same) > 1 for event in same}
 
 
 def summed(found: dict[str, tuple[int, int]]) -> dict[int, tuple[int, int]]:

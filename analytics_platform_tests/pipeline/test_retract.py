@@ -43,7 +43,10 @@ def retraction_is_exact(postgres, history, number):
 
 
 def release_is_exact(postgres, history, number):
-    """Held and then released, with the row that held it thrown out by its own rule, or never held: the same."""
+    """Held and then released, with the row that held it thrown out by its own rule, or never held: the same.
+
+    What the release changes of the model was not called complete while the batch was held.
+    """
     found = []
     for pipeline in (CHECKED, without_contract()):
         with TemporaryDirectory() as folder, fresh_database(postgres) as dsn:
@@ -52,7 +55,10 @@ def release_is_exact(postgres, history, number):
                 play(parts, kafka, history, spoiled={number})
                 if pipeline is CHECKED:
                     assert states(parts)[number] == "held"
+                    before, lacks = h.revenue(parts), h.incomplete(parts)
                     release(parts, number)
+                    changed = {minute for minute, _ in before.items() ^ h.revenue(parts).items()}
+                    assert changed - h.disputed(history) <= lacks and not h.incomplete(parts)
                 assert set(states(parts).values()) == {"published"} and is_worked_off(parts)
                 found.append(h.everything(parts))
     assert found[0] == found[1]

@@ -85,10 +85,10 @@ def _add(connection: psycopg.Connection, manifest: Manifest, at: datetime) -> No
         "update batch set state = %s where stream = %s and number = %s",
         [state_of(manifest), batch.stream, batch.number],
     )
-    if before_readers := _taken_back(manifest):
+    if reason := _taken_back(manifest):
         connection.execute(
             "insert into outbox (kind, key, body, created_at) values ('batch retracted', %s, %s, %s)",
-            [str(batch), Jsonb({"reason": before_readers}), at],
+            [str(batch), Jsonb({"reason": reason}), at],
         )
     if failed:
         note = {"failed": failed, "hour": manifest.hour.isoformat()}
