@@ -30,6 +30,9 @@ EXPECTED = {
     "channel_revenue": """
         select date_trunc('minute', event_at) as minute, channel, count(*) as bids, sum(price)::bigint as revenue
         from bids group by all""",
+    "bid_counts": f"""
+        select time_bucket(interval '2 minutes', event_at) as pane, auction, count(*) as bids
+          from bids where coalesce(late, 0) <= {HALF_AN_HOUR_MS} group by 1, 2""",
     "hot_items": f"""
         select time_bucket(interval '2 minutes', event_at) - hop * interval '2 minutes' as window_start, auction,
                count(*) as bids

@@ -1,6 +1,6 @@
 with counted as (
-    select window_start, auction, count(*) as bids
-    from bids
+    select window_start, auction, sum(bids)::bigint as bids
+    from bid_counts
     group by window_start, auction
 )
 

@@ -52,5 +52,5 @@ def test_a_type_that_no_column_can_hold_is_a_break_of_the_lake():
 def test_models_are_found_by_the_columns_that_their_sql_names():
     found = readers(PIPELINE, "bids", reader_columns(bids()))
 
-    assert "hot_items" in found["auction"]
+    assert "bid_counts" in found["auction"]
     assert "extra" not in found

@@ -18,6 +18,7 @@ import duckdb
 import fastavro.schema
 import psycopg
 from confluent_kafka import KafkaError, Producer
+from confluent_kafka.admin import AdminClient, NewPartitions
 from deltalake import DeltaTable
 
 from analytics_platform_tests.proofs.report import ROOT
@@ -75,8 +76,9 @@ class SteadyBids(threading.Thread):
 class LoneEvents:
     """A producer and a reader of one instance."""
 
-    def __init__(self, bootstrap: str, ledger_dsn: str, tables: Path) -> None:
+    def __init__(self, bootstrap: str, ledger_dsn: str, tables: Path, partition: int = 0) -> None:
         self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "acks": "all"})
+        self._partition = partition
         self._ledger = psycopg.connect(ledger_dsn, autocommit=True)
         self._root = tables / MODEL
         self._schema = bid_schema()
@@ -105,6 +107,7 @@ class LoneEvents:
             TOPIC,
             value=encoded(channel, self._schema),
             key=b"1",
+            partition=self._partition,
             headers={"event_id": str(uuid.uuid4())},
             on_delivery=lambda error, _: failed.append(error) if error else None,
         )
@@ -122,6 +125,14 @@ class LoneEvents:
             return False
         found = duckdb.execute("select count(*) from read_parquet($1) where channel = $2", [files, channel]).fetchone()
         return found is not None and found[0] == 1
+
+
+def added_partition(bootstrap: str) -> int:
+    """The number of a partition more, for others than the auction house: in its own it is the only one that writes."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    number = len(admin.list_topics(TOPIC, 10).topics[TOPIC].partitions)
+    admin.create_partitions([NewPartitions(TOPIC, number + 1)])[TOPIC].result(10)
+    return number
 
 
 def bid_schema() -> Any:

@@ -24,6 +24,7 @@ def expected_models(expected: Mapping[str, Expected]) -> dict[str, list[Row]]:
     return {
         "highest_bid": [{"minute": minute, **row} for minute, row in highest_bid(bids).items()],
         "channel_revenue": [{"minute": m, "channel": c, **row} for (m, c), row in channel_revenue(bids).items()],
+        "bid_counts": bid_counts(bids),
         "hot_items": hot_items(bids),
         "winning_bids": [{**row, "closed_at": instant(row["closed_at"])} for row in won],
         "closing_prices": closed,
@@ -33,20 +34,23 @@ def expected_models(expected: Mapping[str, Expected]) -> dict[str, list[Row]]:
 
 
 def too_late(bids: Expected) -> int:
-    """How many bids are in silver and come too late for hot items."""
+    """How many bids are in silver and come too late to be counted for hot items."""
     return sum(late > HOT_LATE_MS for late in bids.late_ms.values())
+
+
+def bid_counts(bids: Expected) -> list[Row]:
+    """Of every two minutes and auction, the bids that did not come too late."""
+    counts = Counter((at // HOT_EVERY_MS * HOT_EVERY_MS, auction) for at, auction in _in_time(bids))
+    return [{"pane": instant(pane), "auction": number, "bids": count} for (pane, number), count in counts.items()]
 
 
 def hot_items(bids: Expected) -> list[Row]:
     """Of every window the auctions that nothing outdid."""
     counts: dict[int, Counter[int]] = defaultdict(Counter)
-    seen = [row for row in bids.published if bids.late_ms[row] <= HOT_LATE_MS]
-    if seen:
-        times, numbers = bids.table["dateTime"].to_pylist(), bids.table["auction"].to_pylist()
-        for row in seen:
-            newest = times[row] // HOT_EVERY_MS * HOT_EVERY_MS
-            for start in range(newest - HOT_SIZE_MS + HOT_EVERY_MS, newest + 1, HOT_EVERY_MS):
-                counts[start][numbers[row]] += 1
+    for at, auction in _in_time(bids):
+        newest = at // HOT_EVERY_MS * HOT_EVERY_MS
+        for start in range(newest - HOT_SIZE_MS + HOT_EVERY_MS, newest + 1, HOT_EVERY_MS):
+            counts[start][auction] += 1
     most = {start: max(of_window.values()) for start, of_window in counts.items()}
     return [
         {"window_start": instant(start), "auction": auction, "bids": count}
@@ -54,6 +58,15 @@ def hot_items(bids: Expected) -> list[Row]:
         for auction, count in of_window.items()
         if count == most[start]
     ]
+
+
+def _in_time(bids: Expected) -> list[tuple[int, int]]:
+    """Time and auction of the published bids that are not too late to be counted."""
+    seen = [row for row in bids.published if bids.late_ms[row] <= HOT_LATE_MS]
+    if not seen:
+        return []
+    times, numbers = bids.table["dateTime"].to_pylist(), bids.table["auction"].to_pylist()
+    return [(times[row], numbers[row]) for row in seen]
 
 
 def winning_bids(auctions: Expected, bids: Expected) -> list[Row]:

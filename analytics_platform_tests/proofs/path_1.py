@@ -39,6 +39,7 @@ RANDOM_CUTS = 20
 MODELS = {
     "highest_bid": ("minute", "price", "auction", "bidder", "channel", "bid_at", "event_id"),
     "channel_revenue": ("minute", "channel", "bids", "revenue"),
+    "bid_counts": ("pane", "auction", "bids"),
     "hot_items": ("window_start", "auction", "bids"),
     "winning_bids": ("auction", "category", "seller", "closed_at", "price", "bidder", "bid_at", "event_id"),
     "closing_prices": ("hour", "category", "auctions", "revenue"),
@@ -79,10 +80,10 @@ def _judge(report: Report, said: dict[str, Any], folder: Path) -> None:
 
 def _judge_lateness(report: Report, said: dict[str, Any], bids: Expected) -> None:
     wanted = too_late(bids)
-    report.figure("too_late_for_hot_items", wanted)
+    report.figure("too_late_for_bid_counts", wanted)
     counts = {name: model["too_late"] for name, model in said["models"].items() if model["too_late"]}
     report.claim(
-        f"too late: {wanted} bids for hot_items and none else, as the oracle says", counts == {"hot_items": wanted}
+        f"too late: {wanted} bids for bid_counts and none else, as the oracle says", counts == {"bid_counts": wanted}
     )
     report.claim("some of the late bids were too late", 0 < wanted < bids.rows)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics_platform_tests.proofs.instances import DrivenInstance, pause
-from analytics_platform_tests.proofs.lone_events import Arrival, LoneEvents, quantile
+from analytics_platform_tests.proofs.lone_events import Arrival, LoneEvents, added_partition, quantile
 from analytics_platform_tests.proofs.report import ROOT, Report
 
 RATE = 1_000
@@ -36,7 +36,8 @@ def prove(report: Report) -> None:
         stack.callback(instance.ap, "down")
         instance.up("--rate", str(RATE))
         pause(SETTLED_SECONDS)
-        events = LoneEvents(instance.setting("kafka_bootstrap"), instance.setting("ledger_dsn"), folder / "tables")
+        broker, ledger = instance.setting("kafka_bootstrap"), instance.setting("ledger_dsn")
+        events = LoneEvents(broker, ledger, folder / "tables", added_partition(broker))
         stack.callback(events.close)
         report.step(f"probes for {SECONDS:.0f} s")
         arrivals: list[Arrival] = []

@@ -1,0 +1,6 @@
+select
+    pane,
+    auction,
+    count(*) as bids
+from bids
+group by pane, auction
