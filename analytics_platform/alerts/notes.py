@@ -49,6 +49,9 @@ KINDS = {
     "version deprecated": _Kind(
         name="VersionDeprecated", severity=Severity.WARN, lasts=False, says="should be left by its sunset"
     ),
+    "reader unregistered": _Kind(
+        name="ReaderUnregistered", severity=Severity.WARN, lasts=True, says="a consumer group that nobody registered"
+    ),
     "approval waits": _Kind(
         name="ApprovalWaits", severity=Severity.WARN, lasts=False, says="has waited for its votes for too long"
     ),

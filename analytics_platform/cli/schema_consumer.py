@@ -1,6 +1,7 @@
 """`ap schema consumer add|list`: who reads what, so that those are told whom a change concerns."""
 
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -24,16 +25,17 @@ def consumer() -> None:
 @click.option("--reads", required=True, help="A subject, a stream or a model.")
 @click.option("--version", type=click.IntRange(1), default=None, help="The version that it cannot do without.")
 @click.option("--column", "columns", multiple=True, help="A column that it reads; all if none is named.")
+@click.option("--group", "groups", multiple=True, help="A consumer group that it reads Kafka with, as fraud-*.")
 @as_json
-def add(name: str, owner: str, reads: str, version: int | None, columns: tuple[str, ...], as_json: bool) -> None:
+def add(as_json: bool, **said: Any) -> None:
     """Register a consumer in schemas/consumers.yaml, or say anew what one of that NAME reads."""
-    new = Consumer(name=name, owner=owner, reads=reads, columns=columns, version=version)
+    new = Consumer(**said)
     settings = read_settings()
     with registrar(settings) as registry:
 
         def act(_: Snapshot) -> None:
             desk = desk_of(registry)
-            text = consumers_text([*(each for each in desk.consumers() if each.name != name), new])
+            text = consumers_text([*(each for each in desk.consumers() if each.name != new.name), new])
             who = caller(registry, given_token(settings))
             desk.write({CONSUMERS_FILE: lambda _: text}, f"schemas: {new}", who)
 
@@ -53,7 +55,7 @@ def list_consumers(as_json: bool) -> None:
     if as_json:
         say_json(found)
     else:
-        say_table(found, ["name", "owner", "reads", "version", "columns"])
+        say_table(found, ["name", "owner", "reads", "version", "columns", "groups"])
 
 
 COMMANDS = (consumer,)

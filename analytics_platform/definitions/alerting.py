@@ -18,20 +18,23 @@ from analytics_platform.errors import PlatformError
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.ledger.postgres import alarms
 from analytics_platform.pipeline.governance.escalate import escalate
+from analytics_platform.pipeline.governance.readers import note_unregistered, unregistered_readers
 from analytics_platform.pipeline.known import known_of
 from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
-from analytics_platform.settings import read_settings
+from analytics_platform.settings import Settings, read_settings
 
 log = logging.getLogger(__name__)
 LOOKS_BACK = timedelta(hours=6)  # for failed runs that nobody was told of: longer than the daemon may have been down
 MOST_RUNS = 50
+READERS_EVERY = timedelta(minutes=1)  # between two looks at the broker's consumer groups
 TICKS_IN_A_ROW = 3  # that fail before a sensor is an alert
 
 
 def alert_sensor(declared: Catalog, schemas: Mapping[str, StreamSchemas]) -> dg.SensorDefinition:
     """The sensor that delivers; without a destination it only keeps the alerts, for `ap alert list`."""
     found: list[Known] = []
+    looked: list[datetime] = []
 
     @dg.sensor(
         name="alerts",
@@ -47,12 +50,25 @@ def alert_sensor(declared: Catalog, schemas: Mapping[str, StreamSchemas]) -> dg.
             with connect(settings.ledger_dsn, application="alerts") as ledger:
                 look_at_dagster(context.instance, ledger, now)
                 escalate(ledger, settings.schema_dir, now)
+                if not looked or now - looked[0] >= READERS_EVERY:
+                    looked[:] = [now]
+                    look_at_readers(ledger, settings, declared, now)
                 problems = deliver(ledger, destinations_of(settings), found[0], now)
         except PlatformError as error:
             return dg.SkipReason(str(error))
         return dg.SkipReason("; ".join(problems) or "everything is delivered")
 
     return sensor
+
+
+def look_at_readers(ledger: psycopg.Connection, settings: Settings, declared: Catalog, now: datetime) -> None:
+    """Note readers of topics that nobody registered; what was told stands while the broker cannot be asked."""
+    try:
+        found = unregistered_readers(settings.kafka_bootstrap, settings.schema_dir, declared.streams.values())
+    except PlatformError as error:
+        log.warning("readers.not_seen", extra={"reason": str(error)})
+        return
+    note_unregistered(ledger, found, now)
 
 
 def look_at_dagster(instance: DagsterInstance, ledger: psycopg.Connection, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """Whoever reads topics or tables, as they register themselves in `consumers.yaml`. Pure.
 
 consumers:
-  - {name: fraud, owner: team:fraud, reads: bids-value, version: 1, columns: [price]}
+  - {name: fraud, owner: team:fraud, reads: bids-value, version: 1, columns: [price], groups: [fraud-*]}
   - {name: board-report, owner: team:bi, reads: hot_items}
 """
 
@@ -20,13 +20,17 @@ FORM = "write {name: fraud, owner: team:fraud, reads: bids-value, version: 1, co
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer:
-    """Who reads what: a subject, a stream or a model; of it these columns (none: all), in that version (None: any)."""
+    """Who reads what: a subject, a stream or a model; of it these columns (none: all), in that version (None: any).
+
+    `groups` are patterns of the consumer groups that they read Kafka with; none: one that is called as they are.
+    """
 
     name: str
     owner: str
     reads: str
     columns: tuple[str, ...] = ()
     version: int | None = None
+    groups: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         what = f" version {self.version}" if self.version else ""
@@ -54,6 +58,7 @@ def consumers_text(consumers: Iterable[Consumer]) -> str:
             **{"name": each.name, "owner": each.owner, "reads": each.reads},
             **({"version": each.version} if each.version else {}),
             **({"columns": list(each.columns)} if each.columns else {}),
+            **({"groups": list(each.groups)} if each.groups else {}),
         }
         for each in sorted(consumers, key=lambda each: each.name)
     ]
@@ -95,9 +100,15 @@ def _consumer(said: Any, where: str) -> Consumer:
     texts = {key: said.get(key) for key in ("name", "owner", "reads")} if isinstance(said, dict) else {}
     if len(texts) < 3 or not all(isinstance(text, str) and text for text in texts.values()):
         raise DeclarationError(where, "lacks its name, its owner or what it reads", FORM)
-    columns, version = said.get("columns") or [], said.get("version")
-    if not isinstance(columns, list) or not all(isinstance(each, str) for each in columns):
-        raise DeclarationError(where, f"columns are {columns!r}", FORM)
+    columns, groups = (_texts(said, key, where) for key in ("columns", "groups"))
+    version = said.get("version")
     if version is not None and (isinstance(version, bool) or not isinstance(version, int) or version < 1):
         raise DeclarationError(where, f"version is {version!r}", FORM)
-    return Consumer(**texts, columns=tuple(columns), version=version)
+    return Consumer(**texts, columns=columns, version=version, groups=groups)
+
+
+def _texts(said: Any, key: str, where: str) -> tuple[str, ...]:
+    found = said.get(key) or []
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise DeclarationError(where, f"{key} are {found!r}", FORM)
+    return tuple(found)

@@ -1,19 +1,26 @@
 """Looks at the instance in a state folder from outside: what `ap status` reports on."""
 
 import json
+import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from analytics_platform.errors import PlatformError
+from analytics_platform.governance.readers import Unregistered
 from analytics_platform.local.disk import free_percent
 from analytics_platform.local.instance import load_instance, supervisor_pid
 from analytics_platform.local.leftovers import find_leftovers
 from analytics_platform.local.progress import Observer
 from analytics_platform.local.status import Observed
 from analytics_platform.local.up import PROGRESS_FILE
+from analytics_platform.pipeline.governance.readers import unregistered_readers
+from analytics_platform.product import Stream
 from analytics_platform.products import catalog
 from analytics_platform.registry.drafts import without_drafts
 from analytics_platform.settings import Settings
 
+log = logging.getLogger(__name__)
 FRESH = timedelta(seconds=10)
 
 
@@ -39,10 +46,20 @@ def observe(settings: Settings) -> Observed:
         leftovers=len(find_leftovers(settings.state_dir)),
         progress=progress,
         streams=streams,
+        readers=() if "broker" in progress.unreachable else _readers(settings, streams),
         events_per_second=_events_per_second(settings.state_dir, progress.at),
         free_percent=free_percent(_existing(settings.state_dir)),
         least_free_percent=settings.least_free_percent,
     )
+
+
+def _readers(settings: Settings, streams: Sequence[Stream]) -> list[Unregistered]:
+    """Consumer groups that nobody registered; none where the broker does not say."""
+    try:
+        return unregistered_readers(settings.kafka_bootstrap, settings.schema_dir, streams)
+    except PlatformError as error:
+        log.warning("readers.not_seen", extra={"reason": str(error)})
+        return []
 
 
 def _existing(folder: Path) -> Path:

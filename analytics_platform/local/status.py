@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import IntEnum
 
+from analytics_platform.governance.readers import Unregistered
 from analytics_platform.local.instance import Instance, PartState
 from analytics_platform.local.progress import Progress, StreamProgress
 from analytics_platform.product import BehindHeld, Stream
 
 HEARTBEAT_STALE = timedelta(seconds=90)  # the daemon says every 30 s that it lives
+MOST_READERS = 5  # that are named one by one
 ESSENTIAL = ("postgres", "broker", "code-server", "daemon")  # without one of them nothing new is published
 
 
@@ -39,6 +41,7 @@ class Observed:
     leftovers: int
     progress: Progress
     streams: Sequence[Stream]
+    readers: Sequence[Unregistered] = ()
     events_per_second: float | None = None
     free_percent: float = 100.0
     least_free_percent: float = 10.0
@@ -62,6 +65,7 @@ def _all(observed: Observed) -> Iterator[Finding]:
     yield from _reach(observed)
     yield from _holds(observed)
     yield from _dagster(observed)
+    yield from _readers(observed.readers)
     by_name = {stream.name: stream for stream in observed.streams}
     for progress in observed.progress.streams:
         yield from _stream(by_name[progress.stream], progress, observed)
@@ -121,6 +125,17 @@ def _frozen(progress: Progress) -> Iterator[Finding]:
         where = f"{asset}, {column}" if column else asset
         since = min(each.since for each in models)
         what = f"{where} is broken since {since:%H:%M}, frozen: {', '.join(each.model for each in models)}"
+        yield Finding(level=Level.DEGRADED, what=what, next="ap alert list")
+
+
+def _readers(found: Sequence[Unregistered]) -> Iterator[Finding]:
+    """Consumer groups that would not be told of a change."""
+    for each in found[:MOST_READERS]:
+        what = f"{each.stream}: consumer group {each.group} reads it, and nobody has registered it"
+        add = f"ap schema consumer add {each.group} --owner TEAM --reads {each.stream}"
+        yield Finding(level=Level.DEGRADED, what=what, next=add)
+    if len(found) > MOST_READERS:
+        what = f"{len(found) - MOST_READERS} more consumer groups read streams, and nobody has registered them"
         yield Finding(level=Level.DEGRADED, what=what, next="ap alert list")
 
 

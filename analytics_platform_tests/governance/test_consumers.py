@@ -24,6 +24,7 @@ CONSUMERS = st.builds(
     reads=NAMES,
     columns=st.lists(NAMES, max_size=3).map(tuple),
     version=st.one_of(st.none(), st.integers(1, 9)),
+    groups=st.lists(NAMES, max_size=2).map(tuple),
 )
 
 

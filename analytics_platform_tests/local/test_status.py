@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from analytics_platform.governance.readers import Unregistered
 from analytics_platform.ledger.postgres.frozen import Frozen
 from analytics_platform.ledger.postgres.pauses import Pause
 from analytics_platform.local.disk import Hold, next_hold
@@ -71,6 +72,13 @@ def test_the_worst_comes_first():
     found = findings(observed(parts))
     assert [finding.level for finding in found] == sorted((f.level for f in found), reverse=True)
     assert what(found, Level.DOWN) == ["broker is down, started again 1 times"]
+
+
+def test_readers_that_nobody_registered_are_named_up_to_a_few():
+    readers = [Unregistered(stream="bids", group=f"group-{n}") for n in range(7)]
+    found = what(findings(observed(readers=readers)), Level.DEGRADED)
+    assert found[0] == "bids: consumer group group-0 reads it, and nobody has registered it"
+    assert found[5:] == ["2 more consumer groups read streams, and nobody has registered them"]
 
 
 def test_what_could_not_be_reached_is_said():

@@ -122,6 +122,12 @@ class Client:
             for topic in response.topics
         }
 
+    def brokers(self) -> list[int]:
+        """The nodes of the cluster; raises UnreachableError."""
+        response = self.send(MetadataRequest(topics=[], min_version=1)).wait(CONNECT_SECONDS)
+        self._connected().cluster.update_metadata(response)  # so that it knows their addresses
+        return sorted(broker.node_id for broker in response.brokers)
+
     def check(self, code: int, topic: str) -> None:
         """Raise what an error code in a response means for the topic; UnreachableError for all that may pass."""
         error = errors.for_code(code)

@@ -43,6 +43,11 @@ def policy_of(folder: Path) -> Policy:
     return parse_policy(read_text(folder, POLICY_FILE) if (folder / POLICY_FILE).exists() else None)
 
 
+def consumers_of_folder(folder: Path) -> list[Consumer]:
+    """Whoever is registered in a folder of schemas; nobody without a file."""
+    return parse_consumers(read_text(folder, CONSUMERS_FILE)) if (folder / CONSUMERS_FILE).exists() else []
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A change with all that is known of the decision on it; `number` is the version that it would be.
@@ -86,9 +91,7 @@ class Desk:
 
     def consumers(self) -> list[Consumer]:
         """Whoever is registered as reading something."""
-        if not (self.folder / CONSUMERS_FILE).exists():
-            return []
-        return parse_consumers(read_text(self.folder, CONSUMERS_FILE))
+        return consumers_of_folder(self.folder)
 
     def case(self, change: Change, number: int, policy: Policy) -> Case:
         """The decision on a change that would be that version."""

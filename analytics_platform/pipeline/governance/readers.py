@@ -1,0 +1,32 @@
+"""Looking for readers of topics that nobody registered, and telling of them while they are there."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+
+from analytics_platform.alerts.deliver import resolve, standing
+from analytics_platform.alerts.notes import KINDS
+from analytics_platform.governance.readers import Unregistered, unregistered
+from analytics_platform.ingest.kafka.groups import committed_topics
+from analytics_platform.ledger.postgres.alarms import raise_open
+from analytics_platform.pipeline.governance.desk import consumers_of_folder
+from analytics_platform.product import Stream
+
+KIND = "reader unregistered"
+
+
+def unregistered_readers(bootstrap: str, folder: Path, streams: Iterable[Stream]) -> list[Unregistered]:
+    """Those that the broker knows of now; raises UnreachableError, KafkaDeniedError, DeclarationError."""
+    topics = {stream.name: stream.topic for stream in streams}
+    return unregistered(consumers_of_folder(folder), committed_topics(bootstrap), topics)
+
+
+def note_unregistered(ledger: psycopg.Connection, found: Iterable[Unregistered], now: datetime) -> None:
+    """Tell of each once, to the stream's owner, and say that it is over when it is registered or gone."""
+    there = {each.name: each for each in found}
+    for name, each in there.items():
+        raise_open(ledger, KIND, name, {"group": each.group, "stream": each.stream}, now)
+    told = [alert for alert in standing(ledger, now) if alert.labels.get("alertname") == KINDS[KIND].name]
+    resolve(ledger, [alert for alert in told if alert.labels["subject"] not in there], now)
