@@ -13,6 +13,7 @@ def catalog_of(declared: Sequence[Stream | Model]) -> Catalog:
     streams = [d for d in declared if isinstance(d, Stream)]
     models = [d for d in declared if isinstance(d, Model)]
     _require_unique([d.name for d in declared])
+    _require_dead_letters_apart(streams)
     by_name: dict[str, Stream | Model] = {d.name: d for d in declared}
     for model in models:
         _require_inputs(model, by_name)
@@ -34,6 +35,15 @@ def _require_unique(names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise DeclarationError(name, "declared twice", "give each stream and model a name of its own")
+
+
+def _require_dead_letters_apart(streams: Sequence[Stream]) -> None:
+    """Refuse to send dead letters where some stream would read them, and make dead letters of them again."""
+    readers = {stream.topic: stream.name for stream in streams}
+    for stream in streams:
+        if stream.dead_letters in readers:
+            problem = f"its dead letters would go to {stream.dead_letters}, which {readers[stream.dead_letters]} reads"
+            raise DeclarationError(f"stream {stream.name}", problem, "name a topic that no stream reads")
 
 
 def _require_inputs(model: Model, declared: Mapping[str, Stream | Model]) -> None:

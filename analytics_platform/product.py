@@ -121,6 +121,7 @@ class Stream:
     holds the watermark back. `strict_schemas` are the checks of schemas that hold a batch; the others warn.
     `unknown_schemas_at_most` and `deprecated_at_most` are shares of a batch's records. `behind_held` says whether
     records wait behind a held batch, `approvers` who must agree to what others decide about its batches.
+    `dead_letters` is a topic that gets the rows which silver will not hold, for producers who want to hear of them.
     `contract` is the text of its data contract, attached when the catalogue is opened.
     """
 
@@ -148,6 +149,7 @@ class Stream:
     deprecated_at_most: float = 1.0
     behind_held: BehindHeld = BehindHeld.CONTINUE
     approvers: tuple[str, ...] = ()
+    dead_letters: str | None = None
     contract: str = field(default="", repr=False)
 
 

@@ -82,3 +82,11 @@ MISTAKES = {
 def test_a_declaration_is_refused_for(declared, said):
     with pytest.raises(DeclarationError, match=said):
         catalog_of(declared)
+
+
+def test_dead_letters_go_where_no_stream_reads_them():
+    with pytest.raises(
+        DeclarationError, match="stream bids: its dead letters would go to auctions, which auctions reads"
+    ):
+        catalog_of([replace(BIDS, dead_letters="auctions"), AUCTIONS])
+    assert catalog_of([replace(BIDS, dead_letters="bids.dead"), replace(AUCTIONS, dead_letters="bids.dead")]).streams

@@ -1,15 +1,17 @@
 """What a code server loads: assets, checks, jobs and the planner, built from what is declared."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from analytics_platform.definitions.alerting import alert_sensor
 from analytics_platform.definitions.assets import jobs, pipeline_assets, topic_assets
+from analytics_platform.definitions.dead_letters import dead_letter_sensors
 from analytics_platform.definitions.decisions import decide_job
 from analytics_platform.definitions.maintenance import maintenance, nightly
 from analytics_platform.definitions.resources import PlatformResource
@@ -47,12 +49,20 @@ def build(
         asset_checks=[found for _, found in verified],
         jobs=[*leases, *contracts, maintenance, *([decide_job] if pipelines else [])],
         schedules=[nightly, *every_while],
-        sensors=[planner_sensor(pipelines, leases, listen_seconds), alert_sensor(declared, schemas or {})]
-        if pipelines
-        else [],
+        sensors=_sensors(declared, leases, schemas or {}, listen_seconds) if pipelines else [],
         resources={"platform": PlatformResource()},
         executor=dg.in_process_executor,
     )
+
+
+def _sensors(
+    declared: Catalog,
+    leases: Sequence[UnresolvedAssetJobDefinition],
+    schemas: Mapping[str, StreamSchemas],
+    listen: float,
+) -> list[dg.SensorDefinition]:
+    planner = planner_sensor(list(declared.pipelines.values()), leases, listen)
+    return [planner, alert_sensor(declared, schemas), *dead_letter_sensors(declared)]
 
 
 @dg.definitions
