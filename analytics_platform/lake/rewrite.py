@@ -4,7 +4,6 @@ Files are sorted by grain and of bounded rows, so that a commit rewrites the nei
 else, whatever the table's age. One small neighbour rides along: a table does not pile up small files.
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -33,9 +32,9 @@ def files_rewritten(files: Sequence[DataFile], column: str, grains: Sequence[Any
 def parts_of(rows: pa.Table, column: str, kept: Sequence[DataFile]) -> list[pa.Table]:
     """The rows sorted by grain and cut into files: none spans a file that is kept, none has more than its share."""
     ordered = rows.sort_by(column)
-    values = ordered[column].to_pylist() if kept else []
-    lows = sorted(file.low[column] for file in kept if file.low[column] is not None)
-    cuts = {0, ordered.num_rows, *(bisect_left(values, low) for low in lows)} if kept else {0, ordered.num_rows}
+    lows = [file.low[column] for file in kept if file.low[column] is not None]
+    starts = pa.array(lows, ordered.schema.field(column).type).to_numpy(zero_copy_only=False)
+    cuts = {0, ordered.num_rows, *np.searchsorted(ordered[column].to_numpy(), starts).tolist()}
     return [part for a, b in pairwise(sorted(cuts)) for part in _even(ordered.slice(a, b - a))]
 
 

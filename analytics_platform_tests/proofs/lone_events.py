@@ -5,6 +5,7 @@ any reader would: versions from the ledger, files from the table's log.
 """
 
 import io
+import math
 import threading
 import time
 import uuid
@@ -28,6 +29,7 @@ MODEL, TOPIC = "channel_revenue", "bids"
 LOOK_SECONDS = 0.01
 NOT_THE_HOUSES = 10**9  # channels of the auction house have smaller numbers
 PATIENCE_SECONDS = 120.0  # a platform that has just started on a busy machine takes its time
+READABLE = "select distinct channel from read_parquet($1) where channel in (select unnest($2))"
 NEWEST = "select versions -> %s from publication order by number desc limit 1"
 
 
@@ -82,18 +84,29 @@ class LoneEvents:
         self._ledger = psycopg.connect(ledger_dsn, autocommit=True)
         self._root = tables / MODEL
         self._schema = bid_schema()
+        self._under_way: dict[str, tuple[datetime, float]] = {}  # by channel, when it was produced, by both clocks
+        self._seen: int | None = None
 
     def send_and_wait(self) -> Arrival:
         """Produce a bid, and wait until its row is readable. Raises TimeoutError."""
+        self.send()
+        return self.wait()[-1]
+
+    def send(self) -> None:
+        """Produce a bid."""
         channel = f"channel-{uuid.uuid4().int % 10**12 + NOT_THE_HOUSES}"
-        produced_at, began = self._send(channel)
-        while time.monotonic() - began < PATIENCE_SECONDS:
-            seen = self._version()
-            if seen is not None and self._is_there(channel, seen):
-                return Arrival(channel=channel, produced_at=produced_at, seconds=time.monotonic() - began)
-            while self._version() == seen and time.monotonic() - began < PATIENCE_SECONDS:
-                threading.Event().wait(LOOK_SECONDS)
-        raise TimeoutError(f"{channel} is not in {MODEL} after {PATIENCE_SECONDS:.0f} s")
+        self._under_way[channel] = self._send(channel)
+
+    def wait(self, seconds: float = PATIENCE_SECONDS) -> list[Arrival]:
+        """Those that arrived until none was left, or in these seconds; raises TimeoutError for one that had longer."""
+        arrived, until = list[Arrival](), time.monotonic() + seconds
+        while self._under_way and time.monotonic() < until:
+            arrived += self._look()
+            threading.Event().wait(LOOK_SECONDS)
+        oldest = min((began for _, began in self._under_way.values()), default=math.inf)
+        if time.monotonic() - oldest > PATIENCE_SECONDS:
+            raise TimeoutError(f"{sorted(self._under_way)} are not in {MODEL} after {PATIENCE_SECONDS:.0f} s")
+        return arrived
 
     def close(self) -> None:
         """Let go of the ledger."""
@@ -119,12 +132,16 @@ class LoneEvents:
         row = self._ledger.execute(NEWEST, [MODEL]).fetchone()
         return row[0] if row else None
 
-    def _is_there(self, channel: str, version: int) -> bool:
+    def _look(self) -> list[Arrival]:
+        version = self._version()
+        if version is None or version == self._seen:
+            return []
+        self._seen = version
         files = DeltaTable(str(self._root), version=version).file_uris()
-        if not files:
-            return False
-        found = duckdb.execute("select count(*) from read_parquet($1) where channel = $2", [files, channel]).fetchone()
-        return found is not None and found[0] == 1
+        found = duckdb.execute(READABLE, [files, list(self._under_way)]).fetchall() if files else []
+        now = time.monotonic()
+        sent = [(channel, self._under_way.pop(channel)) for (channel,) in found]
+        return [Arrival(channel=channel, produced_at=at, seconds=now - began) for channel, (at, began) in sent]
 
 
 def added_partition(bootstrap: str) -> int:

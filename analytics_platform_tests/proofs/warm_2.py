@@ -1,7 +1,7 @@
 """A thousand events a second for five minutes: how long until an event's row is read in gold.
 
 The auction house keeps three streams busy; probes in between, each through a channel of its own, are read back by a
-stock reader one after another.
+stock reader.
 """
 
 import json
@@ -21,8 +21,9 @@ RATE = 1_000
 SECONDS = 300.0
 SETTLED_SECONDS = 30.0  # the first leases read what gathered while the instance started
 LEAST_PROBES = 300
-PAUSE = (0.0, 0.4)
+APART = (0.5, 1.0)  # seconds between probes, whether the one before has arrived or not
 MOST_P50, MOST_P99 = 0.7, 1.5
+BATCH_OF = "select number, planned_at from batch where stream = 'bids' and planned_at >= %s order by number limit 1"
 READ = "select coalesce(sum((body ->> 'rows')::bigint), 0) from manifest where published_at between %s and %s"
 
 
@@ -43,10 +44,15 @@ def prove(report: Report) -> None:
         arrivals: list[Arrival] = []
         until = time.monotonic() + SECONDS
         while time.monotonic() < until:
-            arrivals.append(events.send_and_wait())
-            pause(rng.uniform(*PAUSE))
+            events.send()
+            until_next = time.monotonic() + rng.uniform(*APART)
+            arrivals += events.wait(until_next - time.monotonic())
+            pause(max(0.0, until_next - time.monotonic()))
+        arrivals += events.wait()
         _judge(report, instance, arrivals)
-        report.figure("cycle_seconds", _stages(folder / "logs" / "worker.log", arrivals))
+        cycles = _cycles(folder / "logs" / "worker.log")
+        report.figure("cycle_seconds", _stages(cycles, arrivals))
+        report.figure("timeline_of_the_median", _timeline(instance, cycles, arrivals))
 
 
 def _judge(report: Report, instance: DrivenInstance, arrivals: list[Arrival]) -> None:
@@ -64,13 +70,28 @@ def _judge(report: Report, instance: DrivenInstance, arrivals: list[Arrival]) ->
     report.claim(f"p99 ≤ {MOST_P99} s", quantile(seconds, 0.99) <= MOST_P99)
 
 
-def _stages(log: Path, arrivals: list[Arrival]) -> dict[str, Any]:
+def _cycles(log: Path) -> list[dict[str, Any]]:
+    """What the workers logged of their cycles."""
+    return [json.loads(line) for line in log.read_text().splitlines() if '"cycle.published"' in line]
+
+
+def _stages(cycles: list[dict[str, Any]], arrivals: list[Arrival]) -> dict[str, Any]:
     """Of the cycles meanwhile, by stage the median, and how far apart they were."""
     first = arrivals[0].produced_at.isoformat()
-    entries = [json.loads(line) for line in log.read_text().splitlines() if '"cycle.published"' in line]
-    entries = [entry for entry in entries if entry["time"] >= first]
+    entries = [entry for entry in cycles if entry["time"] >= first]
     stages = {name: statistics.median(e["seconds"][name] for e in entries) for name in entries[-1]["seconds"]}
     whole = [sum(entry["seconds"].values()) for entry in entries]
     slowest = {"p50": round(quantile(whole, 0.5), 3), "p99": round(quantile(whole, 0.99), 3)}
     span = (arrivals[-1].produced_at - arrivals[0].produced_at).total_seconds()
     return {"cycles": len(entries), "apart": round(span / len(entries), 3), "a cycle": slowest, **stages}
+
+
+def _timeline(instance: DrivenInstance, cycles: list[dict[str, Any]], arrivals: list[Arrival]) -> dict[str, Any]:
+    """Where the time of the median event went: seconds since it was produced, and those of its cycle by stage."""
+    median = sorted(arrivals, key=lambda arrival: arrival.seconds)[len(arrivals) // 2]
+    with instance.ledger() as ledger:
+        row = ledger.execute(BATCH_OF, [median.produced_at]).fetchone()
+    number, planned_at = row if row else (None, median.produced_at)
+    stages = next((entry["seconds"] for entry in cycles if f"bids/{number}" in entry["batches"]), {})
+    planned = (planned_at - median.produced_at).total_seconds()
+    return {"planned": round(planned, 3), "its cycle": stages, "readable": round(median.seconds, 3)}
