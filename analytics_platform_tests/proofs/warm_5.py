@@ -33,13 +33,13 @@ COPY_RUNS = """
 insert into runs (run_id, snapshot_id, pipeline_name, status, run_body, partition, partition_set, create_timestamp,
                   update_timestamp, start_time, end_time)
 select gen_random_uuid()::text, snapshot_id, pipeline_name, status, run_body, partition, partition_set,
-       create_timestamp - make_interval(mins => n), update_timestamp - make_interval(mins => n),
+       create_timestamp - make_interval(mins => n::int), update_timestamp - make_interval(mins => n::int),
        start_time - 60 * n, end_time - 60 * n
   from runs, generate_series(1, %s) n where run_id = %s returning run_id"""
 COPY_EVENTS = """
 insert into event_logs (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)
 select new.run_id, replace(e.event, %(run)s, new.run_id), e.dagster_event_type,
-       e.timestamp - make_interval(mins => new.n), e.step_key, e.asset_key, e.partition
+       e.timestamp - make_interval(mins => new.n::int), e.step_key, e.asset_key, e.partition
   from event_logs e, unnest(%(runs)s::text[]) with ordinality new (run_id, n)
  where e.run_id = %(run)s and e.dagster_event_type = any(%(kinds)s)"""
 KINDS = ("ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION", "PIPELINE_START", "PIPELINE_SUCCESS")
