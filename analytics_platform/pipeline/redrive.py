@@ -1,7 +1,8 @@
 """Rows that came in a schema before it was published: judged again, without being asked, once it is.
 
-They wait in exceptions with their bytes and coordinates. Whoever plans gives the order, and a lease executes it like
-any other: the rows get their place among copies of the same event, as if they had been readable at once.
+They wait in exceptions with their bytes and coordinates, or with all of their batch where it was held. Whoever plans
+gives the order, and a lease executes it like any other: the rows get their place among copies of the same event, as if
+they had been readable at once, and a batch that was held for their sake is published.
 """
 
 import logging
@@ -18,6 +19,7 @@ from analytics_platform.ledger.rework import Kind, Order
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.schema_checks import UNKNOWN
 
+JUDGED = (BatchState.PUBLISHED, BatchState.HELD)
 log = logging.getLogger(__name__)
 WAITING = """
     select distinct batch from read_parquet($uris, union_by_name = true)
@@ -46,9 +48,9 @@ def redrive_published(parts: Parts) -> list[str]:
 
 def _order(stream: str, parts: Parts, now: datetime) -> Order | None:
     """The order for a stream's batches that hold such rows; None if none does."""
-    numbers = _waiting(stream, parts)
+    numbers = sorted({*_waiting(stream, parts), *redriven.held_with_unknown(parts.ledger, stream)})
     known = planning.batches_numbered(parts.ledger, stream, numbers)
-    batches = tuple(batch.id for batch in known if batch.state is BatchState.PUBLISHED)
+    batches = tuple(batch.id for batch in known if batch.state in JUDGED)
     if not batches:
         return None
     version = parts.schemas[stream].reader.version

@@ -19,6 +19,17 @@ from analytics_platform_tests.pipeline.test_follow import publish
 CONFLUENT = replace(HOUSE, streams=tuple(replace(s, encoding=Encoding.CONFLUENT) for s in HOUSE.streams))
 AUCTIONS, BIDS, NEXT = 1, 2, 3  # the ids that the registry gives, in this order
 
+MOSTLY_READ = """
+dataset: platform/main/bids
+columns: []
+checks:
+  - metric:
+      name: most rows can be read
+      qualifier: refused
+      query: select 100.0 * count(*) filter (reason is not null) / count(*) from bids_read
+      threshold: {must_be_less_than: 50}
+"""
+
 
 def written(record, id_):
     return replace(record, value=b"\0" + id_.to_bytes(4, "big") + record.value)
@@ -61,6 +72,22 @@ def test_they_wait_while_the_rest_flows_and_follow_once_their_schema_is_publishe
     assert (order.state, order.requested_by, order.batches) == (OrderState.DONE, THE_REGISTRY, 1)
     assert tries(parts.ledger, "bids", [1]) == {}  # people have all of theirs left
     assert rows(parts, "hot").to_pylist()[0]["bids"] == 4
+
+
+def test_a_batch_that_was_held_for_their_sake_is_published(ledger_dsn, tmp_path, kafka):
+    kafka.append("bids", 0, [written(bid(name), NEXT) for name in "def"])
+    streams = [replace(s, contract=MOSTLY_READ if s.name == "bids" else "") for s in CONFLUENT.streams]
+    strict = replace(CONFLUENT, streams=tuple(streams))
+    with opened(ledger_dsn, tmp_path, kafka, pipeline=strict) as found:
+        parts = replace(found, schemas=dict(SCHEMAS))
+        publish(parts.ledger, "auctions", 1)
+        publish(parts.ledger, "bids", 1)
+        lease(parts, "first")
+        held = outcomes(parts)
+        publish(parts.ledger, "bids", 2, currency={"type": "string"})
+        lease(parts, "second")
+        assert held[0] == set() and len(held[1]) == 6
+        assert outcomes(parts) == ({f"bid-{name}" for name in "abcdef"}, {})
 
 
 def test_without_a_lease_the_planner_gives_the_order_once(parts):
