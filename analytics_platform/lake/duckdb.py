@@ -1,4 +1,4 @@
-"""Queries over table files, in DuckDB: winners of ids, recomputed grains, row rules."""
+"""Queries over table files, in DuckDB: recomputed grains, row rules, whole files."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,13 +11,7 @@ from analytics_platform.lake.declared import require_columns, require_result, re
 from analytics_platform.lake.grains import numbers_or_keys
 from analytics_platform.lake.model import Slice, is_stream, lives_sql, recompute_sql, text, touched_by
 from analytics_platform.lake.shapes import INSTANT, Layer
-from analytics_platform.lake.silver import WINNER_COLUMNS
 from analytics_platform.product import Key, Life, Model, Stream
-
-WINNERS = """
-    select event_id, partition, "offset", payload_hash from read_parquet($uris)
-    semi join wanted using (event_id) where batch < $batch
-"""
 
 
 def connect(threads: int = 2) -> duckdb.DuckDBPyConnection:
@@ -25,18 +19,6 @@ def connect(threads: int = 2) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config={"threads": threads})
     connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
     return connection
-
-
-def winners(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], ids: pa.Array, batch: int) -> pa.Table:
-    """WINNER_COLUMNS of the published copies of `ids` in batches before `batch`."""
-    if not uris or not len(ids):
-        return WINNER_COLUMNS.empty_table()
-    connection.register("wanted", pa.table({"event_id": ids}))
-    try:
-        found = _rows(connection, WINNERS, {"uris": list(uris), "batch": batch})
-    finally:
-        connection.unregister("wanted")
-    return found.cast(WINNER_COLUMNS)
 
 
 def failed_rules(connection: duckdb.DuckDBPyConnection, rows: pa.Table, stream: Stream) -> pa.ChunkedArray:

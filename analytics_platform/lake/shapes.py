@@ -22,7 +22,8 @@ class Layer(StrEnum):
 class TableShape:
     """A table's name, columns, the columns whose bounds each file records, and how rows are sorted in a file.
 
-    A derived table can be computed again from others: its columns may change, which empties it.
+    A derived table can be computed again from others: its columns may change, which empties it. In one that is looked
+    up, single rows are found by what it is sorted by.
     """
 
     name: str
@@ -30,6 +31,7 @@ class TableShape:
     bounded_by: tuple[str, ...]
     sorted_by: tuple[str, ...]
     is_derived: bool = False
+    is_looked_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,7 @@ def silver(stream: str, reader: pa.Schema) -> TableShape:
         columns=columns,
         bounded_by=("batch", "event_id", "event_at", "broker_at"),
         sorted_by=("event_id",),
+        is_looked_up=True,
     )
 
 

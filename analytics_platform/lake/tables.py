@@ -212,6 +212,10 @@ class Table:
         )
         return sorted(everything - tracked)
 
+    def unread(self, keep_hours: int, *, keep_version: int) -> list[str]:
+        """What `vacuum` would delete; deletes nothing."""
+        return self._delta.vacuum(keep_hours, enforce_retention_duration=False, full=True, keep_versions=[keep_version])
+
     def vacuum(self, keep_hours: int, *, keep_version: int, epoch: int) -> int:
         """Delete files that neither `keep_version` nor a version of the last `keep_hours` needs; returns how many.
 
@@ -232,7 +236,7 @@ class Table:
     def _write(self, rows: pa.Table, content: int) -> DataFile:
         name = f"part-{content:016x}-{uuid.uuid4().hex}.parquet"
         path = self.root / name
-        write_rows(rows, path, self.shape.bounded_by)
+        write_rows(rows, path, self.shape)
         low, high = bounds_of(rows, self.shape.bounded_by)
         return DataFile(path=name, rows=rows.num_rows, size=path.stat().st_size, low=low, high=high)
 

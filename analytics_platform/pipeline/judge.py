@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,8 +15,9 @@ from analytics_platform.ingest.decode import decode
 from analytics_platform.ingest.records import int_array
 from analytics_platform.lake import shapes
 from analytics_platform.lake.checks import run_checks
-from analytics_platform.lake.duckdb import failed_rules, winners
+from analytics_platform.lake.duckdb import failed_rules
 from analytics_platform.lake.fingerprint import column_hashes
+from analytics_platform.lake.lookup import winners
 from analytics_platform.lake.prune import files_of_batch, files_with_any
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.silver import Decision, Stop, TimeLimits, decide
@@ -164,8 +164,8 @@ def earlier_winners(case: Case, ids: pa.Array, parts: Parts) -> pa.Table:
     table = parts.tables.of(case.stream, Layer.SILVER)
     files = files_with_any(table.files(), "event_id", ids.to_pylist())
     try:
-        return winners(parts.query, table.uris(files), ids, case.batches[0].id.number)
-    except (duckdb.IOException, duckdb.InvalidInputException) as error:  # the latter: it is no Parquet
+        return winners(table.uris(files), ids, case.batches[0].id.number)
+    except (OSError, pa.ArrowException) as error:  # the latter: it is no Parquet
         problem = "a file that may hold copies of new ids cannot be read, `ap table repair` rebuilds it"
         raise DamagedTableError(table.shape.name, problem) from error
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.lake.duckdb import winners
+from analytics_platform.lake.lookup import winners
 from analytics_platform.lake.prune import files_with_any
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.silver import WINNER_COLUMNS
@@ -62,7 +62,7 @@ def _earlier(scope: Scope, decoded: Decoded, judged: Sequence[Judged], parts: Pa
     broken = {file.path for file in scope.silver.broken}
     files = [file for file in files if file.path not in broken]
     require_whole(table, files)
-    before = winners(parts.query, table.uris(files), unknown, scope.numbers.start)
+    before = winners(table.uris(files), unknown, scope.numbers.start)
     passes = [j.silver.select(WINNER_COLUMNS.names).cast(WINNER_COLUMNS) for j in judged]
     return pa.concat_tables([before, *passes])
 
