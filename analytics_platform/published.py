@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -11,9 +10,9 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from psycopg import IsolationLevel
-from pyarrow.dataset import dataset
 
 from analytics_platform.errors import DeclarationError, PlatformError
+from analytics_platform.lake.dataset import dataset_of
 from analytics_platform.lake.delta_log import cut_off
 from analytics_platform.lake.duckdb import connect as connect_duckdb
 from analytics_platform.lake.incomplete import COMPLETE, Lacking, complete_sql, of_all, values_lacking
@@ -161,15 +160,16 @@ def _rows(settings: Settings, table: str, versions: Mapping[str, int], *, is_pas
     root, version = settings.table_dir / table, versions[table]
     try:
         delta = DeltaTable(str(root), version=version)
-        uris, columns = delta.file_uris(), pa.schema(delta.schema().to_arrow())
+        files, columns = pa.table(delta.get_add_actions(flatten=True)), pa.schema(delta.schema().to_arrow())
     except DeltaError as error:
         raise _not_there(settings, table, versions, "its log cannot be read", is_past=is_past) from error
     if (cut := cut_off(root, version)) is not None:
         raise _not_there(settings, table, versions, f"the commit of version {cut} was cut off", is_past=False)
-    if missing := [Path(uri).name for uri in uris if not Path(uri).exists()]:
+    there = {path.name for path in root.iterdir()}
+    if missing := [path for path in files["path"].to_pylist() if path not in there]:
         named = ", ".join(missing[:NAMED_FILES]) + (" …" if len(missing) > NAMED_FILES else "")
         raise _not_there(settings, table, versions, f"{len(missing)} files are missing: {named}", is_past=is_past)
-    return dataset(uris, schema=columns, format="parquet") if uris else columns.empty_table()
+    return dataset_of(str(root), files, columns) if files.num_rows else columns.empty_table()
 
 
 def _not_there(

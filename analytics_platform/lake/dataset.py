@@ -1,0 +1,66 @@
+"""An Arrow dataset over a table's files in which those that cannot hold what is asked for are never opened.
+
+Files form groups of neighbours, and each group says between which values its rows lie: Arrow leaves out a whole group
+at once, so that a point query opens as many files in a month's table as in a day's.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import and_
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.dataset import Dataset, Expression, FileSystemDataset, ParquetFileFormat, UnionDataset, field, scalar
+from pyarrow.fs import LocalFileSystem
+
+FILES_PER_GROUP = 16
+LOW, HIGH = "min.", "max."
+IN_TIME = "batch"  # what a stream's files are neighbours by; others by the first column that they bound
+
+
+def dataset_of(root: str, files: pa.Table, columns: pa.Schema) -> Dataset:
+    """The rows of those files under `root`, in those columns; at least one file.
+
+    Args:
+        root: the table's folder.
+        files: what the log says of each: `path`, and `min.` and `max.` of some columns, null where nothing is known.
+        columns: the table's; a file may lack some, which are null then.
+    """
+    bounded = [name for name in columns.names if {LOW + name, HIGH + name} <= set(files.column_names)]
+    if order := [name for name in (IN_TIME, *bounded) if name in bounded][:1]:
+        files = files.sort_by(LOW + order[0])
+    system, form = LocalFileSystem(), ParquetFileFormat()
+    groups = [
+        FileSystemDataset.from_paths(
+            [f"{root}/{path}" for path in group["path"].to_pylist()],
+            schema=columns,
+            format=form,
+            filesystem=system,
+            root_partition=_between(group, bounded, columns),
+        )
+        for group in _groups(files)
+    ]
+    return groups[0] if len(groups) == 1 else UnionDataset(columns, groups)
+
+
+def _groups(files: pa.Table) -> Iterator[pa.Table]:
+    for first in range(0, files.num_rows, FILES_PER_GROUP):
+        yield files.slice(first, FILES_PER_GROUP)
+
+
+def _between(group: pa.Table, bounded: Sequence[str], columns: pa.Schema) -> Expression:
+    """What holds of every row of the group's files; a null is never ruled out, for nobody counts them.
+
+    One comparison at a time with its null: this is the form that Arrow draws conclusions from.
+    """
+    limits = [scalar(True)]
+    for name in bounded:
+        column, low, high = field(name), group[LOW + name], group[HIGH + name]
+        if low.null_count == high.null_count == 0:
+            limits.append((column >= _typed(pc.min(low), columns, name)) | column.is_null())
+            limits.append((column <= _typed(pc.max(high), columns, name)) | column.is_null())
+    return reduce(and_, limits)
+
+
+def _typed(value: pa.Scalar, columns: pa.Schema, name: str) -> pa.Scalar:
+    return value.cast(columns.field(name).type)
