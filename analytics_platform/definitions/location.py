@@ -17,7 +17,8 @@ from analytics_platform.definitions.maintenance import maintenance, nightly
 from analytics_platform.definitions.resources import PlatformResource
 from analytics_platform.definitions.sensors import LISTEN_SECONDS, planner_sensor
 from analytics_platform.definitions.specs import hourly
-from analytics_platform.definitions.table_checks import table_check_jobs, table_checks
+from analytics_platform.definitions.table_checks import EVERY, VERIFIES, jobs_of_checks, table_checks
+from analytics_platform.definitions.upkeep_checks import DOES, HOURLY, upkeep_checks
 from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.product import EARLIEST, Catalog
@@ -43,12 +44,14 @@ def build(
     tables = {p.name: pipeline_assets(p, hours[p.name], schemas or {}) for p in pipelines}
     leases = jobs(pipelines, hours, tables)
     verified = [(pipeline, found) for pipeline in pipelines if (found := table_checks(pipeline))]
-    contracts, every_while = table_check_jobs(verified)
+    kept = [(pipeline, upkeep_checks(pipeline)) for pipeline in pipelines]
+    contracts, every_while = jobs_of_checks("contracts", verified, EVERY, VERIFIES)
+    upkeep, hourly_upkeep = jobs_of_checks("upkeep", kept, HOURLY, DOES)
     return dg.Definitions(
         assets=[*topics, *tables.values()],
-        asset_checks=[found for _, found in verified],
-        jobs=[*leases, *contracts, maintenance, *([decide_job] if pipelines else [])],
-        schedules=[nightly, *every_while],
+        asset_checks=[found for _, found in (*verified, *kept)],
+        jobs=[*leases, *contracts, *upkeep, maintenance, *([decide_job] if pipelines else [])],
+        schedules=[nightly, *every_while, *hourly_upkeep],
         sensors=_sensors(declared, leases, schemas or {}, listen_seconds) if pipelines else [],
         resources={"platform": PlatformResource()},
         executor=dg.in_process_executor,

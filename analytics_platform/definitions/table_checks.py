@@ -19,6 +19,7 @@ from analytics_platform.quality.table import verify_table
 from analytics_platform.settings import read_settings
 
 EVERY = "*/10 * * * *"
+VERIFIES = "Verifies the contracts of published tables; never in the way of a batch."
 Product = Stream | Model
 
 
@@ -45,22 +46,22 @@ def table_checks(pipeline: Pipeline) -> dg.AssetChecksDefinition | None:
     return verify
 
 
-def table_check_jobs(
-    checks: Sequence[tuple[Pipeline, dg.AssetChecksDefinition]],
+def jobs_of_checks(
+    suffix: str, checks: Sequence[tuple[Pipeline, dg.AssetChecksDefinition]], every: str, description: str
 ) -> tuple[list[dg.JobDefinition], list[dg.ScheduleDefinition]]:
-    """A job for each pipeline's table checks, and the schedule that runs it."""
+    """A job for each pipeline's checks of published tables, and the schedule that runs it."""
     jobs = [
         dg.define_asset_job(
-            f"{pipeline.name}_contracts",
+            f"{pipeline.name}_{suffix}",
             selection=dg.AssetSelection.checks(found),
             executor_def=dg.in_process_executor,
-            tags={MAINTENANCE_TAG: "contracts"},  # it may start cold
-            description="Verifies the contracts of published tables; never in the way of a batch.",
+            tags={MAINTENANCE_TAG: suffix},  # it may start cold
+            description=description,
         )
         for pipeline, found in checks
     ]
     schedules = [
-        dg.ScheduleDefinition(job=job, cron_schedule=EVERY, default_status=dg.DefaultScheduleStatus.RUNNING)
+        dg.ScheduleDefinition(job=job, cron_schedule=every, default_status=dg.DefaultScheduleStatus.RUNNING)
         for job in jobs
     ]
     return jobs, schedules  # ty: ignore[invalid-explicit-return] - Dagster resolves them later

@@ -51,6 +51,13 @@ def test_every_asset_has_an_owner_a_group_kinds_and_words():
         assert spec.owners and spec.kinds and len(spec.description or "") > 20
 
 
+def test_every_table_has_a_check_of_its_upkeep_and_an_hourly_job_asks_them():
+    repository = DEFS.get_repository_def()
+    kept = {k.asset_key.to_user_string() for k in repository.asset_graph.asset_check_keys if k.name == "kept_small"}
+    assert kept == keys(DEFS) - {"topic/orders-topic"}
+    assert str(repository.get_schedule_def("shop_upkeep_schedule").cron_schedule).endswith("* * * *")
+
+
 def test_a_streams_tables_are_one_group_and_the_models_another():
     groups = {spec.key.to_user_string(): spec.group_name for spec in DEFS.resolve_all_asset_specs()}
     assert groups.pop("revenue") == "shop"
@@ -141,7 +148,7 @@ def test_declared_checks_are_shown_with_what_they_do():
     specs = build(catalog_of([replace(ORDERS, checks=(check,)), REVENUE])).get_repository_def().asset_graph
     found = {key.name: specs.get_check_spec(key) for key in specs.asset_check_keys}
     of_schemas = {check.value for check in SchemaCheck}
-    assert found.keys() == {"reconciled", "unique_id", "freshness", "usual_amount"} | of_schemas
+    assert found.keys() == {"reconciled", "unique_id", "freshness", "usual_amount", "kept_small"} | of_schemas
     assert found["usual_amount"].description == "Amounts are as usual."
     assert found["usual_amount"].metadata == {"holds": "avg(amount) < 100", "severity": "error"}
 
