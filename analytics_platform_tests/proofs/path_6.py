@@ -9,111 +9,32 @@ Beside each commit the same is done to a table that never gets old: some commits
 batches. What the machine does besides slows both; the slope is judged on their ratio, and told of both as measured.
 """
 
-import json
 import os
 import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
 
-from analytics_platform.catalog import catalog_of
-from analytics_platform.facts import Schema, SchemaFormat, StreamSchemas
 from analytics_platform.lake.shapes import BRONZE_COLUMNS, bronze
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import lease as leases
-from analytics_platform.ledger.postgres import planning
 from analytics_platform.ledger.postgres.lease import Lease
-from analytics_platform.pipeline import plan_all, upkeep
-from analytics_platform.pipeline.cycle import run_cycle
-from analytics_platform.pipeline.parts import Limits, Parts
-from analytics_platform.product import Encoding, FromField, FromKey, Model, Rule, Stream, Window
-from analytics_platform_tests.proofs.real_parts import empty_parts
-from analytics_platform_tests.proofs.report import Report
+from analytics_platform.pipeline import upkeep
+from analytics_platform.pipeline.parts import Parts
+from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
+from analytics_platform_tests.proofs.plant import ROWS, SKEW, START, Plant, cycle, plant_on
+from analytics_platform_tests.proofs.report import ROOT, Report
 
 BATCHES, HOURS = 5_000, 5
-ROWS, SKEW, PARTITIONS = 40, 1_000, 4
 BLOCK = 50
 WARM_UP = 100  # first commits compile, connect and fill caches
 MOST_MS_PER_1000 = 1.0
-START = datetime(2026, 11, 1, tzinfo=UTC)
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "sensor": {"type": "integer"},
-        "value": {"type": "integer"},
-        "at": {"type": "string", "format": "date-time"},
-    },
-    "required": ["sensor", "value", "at"],
-}
-READER = Schema(
-    id=1, guid=UUID(int=1), subject="readings-value", version=1, format=SchemaFormat.JSON, text=json.dumps(SCHEMA)
-)
-SCHEMAS = {"readings": StreamSchemas(stream="readings", reader=READER, writers={1: READER})}
-READINGS = Stream(
-    name="readings",
-    topic="readings",
-    pipeline="plant",
-    description="Readings of sensors.",
-    owner="team:plant",
-    encoding=Encoding.JSON,
-    identity=FromKey(),
-    event_time=FromField("at"),
-    rules=(Rule(name="value_is_positive", holds="value > 0"),),
-    partitions=PARTITIONS,
-)
-MEANS = Model(
-    name="means",
-    pipeline="plant",
-    description="Mean value per sensor and minute.",
-    owner="team:plant",
-    sql="select minute, sensor, avg(value) as mean, count(*) as readings from readings group by all",
-    inputs=("readings",),
-    grain=Window(column="minute", size=timedelta(minutes=1)),
-)
-HIGHEST = Model(
-    name="highest",
-    pipeline="plant",
-    description="Highest value per ten minutes, every two.",
-    owner="team:plant",
-    sql="select starts_at, max(value) as highest, count(*) as readings from readings group by all",
-    inputs=("readings",),
-    grain=Window(column="starts_at", size=timedelta(minutes=10), every=timedelta(minutes=2)),
-)
-PLANT = catalog_of([READINGS, MEANS, HIGHEST]).pipelines["plant"]
-
-
-@dataclass(slots=True)
-class Plant:
-    """The topic's producer and the injected clock: records happen, and are planned, at its time."""
-
-    producer: Producer
-    now: datetime = START
-    sent: int = 0
-    by_partition: list[int] = field(default_factory=lambda: [0] * PARTITIONS)
-
-    def produce(self) -> None:
-        """The records of one batch: forty on the first partition, one in 1000 on each of the others."""
-        for _ in range(ROWS):
-            self._send(0)
-            if self.by_partition[0] % SKEW == 0:
-                for partition in range(1, PARTITIONS):
-                    self._send(partition)
-        self.producer.flush(10)
-
-    def _send(self, partition: int) -> None:
-        value = {"sensor": self.sent % 20, "value": 1 + self.sent % 997, "at": self.now.isoformat()}
-        self.producer.produce("readings", json.dumps(value).encode(), f"{self.sent:08d}".encode(), partition)
-        self.sent += 1
-        self.by_partition[partition] += 1
 
 
 @dataclass(slots=True)
@@ -170,7 +91,7 @@ def prove(report: Report) -> None:
 
 def _run(report: Report, plant: Plant, parts: Parts, young: Young) -> Times:
     times, step = Times(), timedelta(hours=HOURS) / BATCHES
-    with leases.taken(parts.ledger, PLANT.name, "proof", START) as lease:
+    with leases.taken(parts.ledger, parts.pipeline.name, "proof", START) as lease:
         for number in range(BATCHES):
             plant.now = START + number * step
             plant.produce()
@@ -184,8 +105,7 @@ def _run(report: Report, plant: Plant, parts: Parts, young: Young) -> Times:
 
 def _commit(lease: Lease, parts: Parts, times: Times) -> None:
     wall, cpu = time.perf_counter(), time.process_time()
-    plan_all(parts)
-    run_cycle(planning.next_batches(parts.ledger, PLANT.stream_names), lease, parts)
+    cycle(lease, parts)
     times.wall.append((time.perf_counter() - wall) * 1000)
     times.cpu.append((time.process_time() - cpu) * 1000)
     wall = time.perf_counter()
@@ -243,14 +163,10 @@ def slope_per_1000(milliseconds: list[float]) -> tuple[float, float]:
 
 @contextmanager
 def _opened(folder: Path) -> Generator[tuple[Plant, Parts]]:
-    with empty_parts(folder, PLANT, SCHEMAS, Limits(quiet_seconds=0, cycle_seconds=0)) as (bootstrap, parts):
-        _create_topic(bootstrap)
-        plant = Plant(Producer({"bootstrap.servers": bootstrap, "linger.ms": 0}))
-        yield plant, replace(parts, now=lambda: plant.now)
-
-
-def _create_topic(bootstrap: str) -> None:
-    compacted = {"cleanup.policy": "compact", "segment.bytes": "1048576", "min.cleanable.dirty.ratio": "0.01"}
-    topic = NewTopic("readings", PARTITIONS, 1, config=compacted)
-    admin = AdminClient({"bootstrap.servers": bootstrap})  # it must live until the answer comes
-    admin.create_topics([topic])["readings"].result()
+    with (
+        running_kafka(folder / "kafka", ROOT / ".state" / "jars") as kafka,
+        running_postgres(folder / "postgres") as postgres,
+        fresh_database(postgres) as dsn,
+        plant_on(kafka.bootstrap, dsn, folder) as opened,
+    ):
+        yield opened

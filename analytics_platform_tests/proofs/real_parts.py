@@ -29,12 +29,25 @@ def empty_parts(
         running_kafka(folder / "kafka", ROOT / ".state" / "jars") as kafka,
         running_postgres(folder / "postgres") as postgres,
         fresh_database(postgres) as dsn,
-        connect(dsn, application="proof") as ledger,
-        KafkaReader(kafka.bootstrap) as reader,
+        parts_on(kafka.bootstrap, dsn, folder, pipeline, schemas, limits) as parts,
     ):
+        yield kafka.bootstrap, parts
+
+
+@contextmanager
+def parts_on(
+    bootstrap: str,
+    dsn: str,
+    folder: Path,
+    pipeline: Pipeline,
+    schemas: Mapping[str, StreamSchemas],
+    limits: Limits,
+) -> Generator[Parts]:
+    """Parts over a broker and an empty database that run already; the tables are made in `folder`."""
+    with connect(dsn, application="proof") as ledger, KafkaReader(bootstrap) as reader:
         migrate(ledger)
         leases.ensure_pipeline(ledger, pipeline.name)
-        parts = Parts(
+        yield Parts(
             pipeline=pipeline,
             ledger=ledger,
             reader=reader,
@@ -43,7 +56,6 @@ def empty_parts(
             tables=Tables.open(folder / "tables", pipeline, schemas),
             limits=limits,
         )
-        yield kafka.bootstrap, parts
 
 
 @contextmanager
