@@ -6,7 +6,7 @@ ARGS ?=
 BIN := .venv/bin
 CODE := analytics_platform analytics_platform_tests
 
-.PHONY: help install up down status demo test test-upstream lint check proof bench bench-quick lock clean reset
+.PHONY: help install up down status demo test test-upstream lint check proof bench bench-peers bench-quick lock clean reset
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -49,11 +49,14 @@ proof: install  ## one proof, as in: make proof P=live-2
 	@test -n "$(P)" || { echo "which? make proof P=live-1"; $(BIN)/python -m analytics_platform_tests.proofs --list; exit 2; }
 	@exec $(BIN)/python -m analytics_platform_tests.proofs $(P) $(ARGS)
 
-bench: install  ## what a backlog of 5M events costs, beside others: bench/report.json and .md
+bench: install  ## what a backlog and an old table cost, beside others: bench/report.json, .md and a chart
 	@exec $(BIN)/python -m analytics_platform_tests.bench $(ARGS)
 
-bench-quick: install  ## the same with 1M events, in a few minutes
-	@exec $(BIN)/python -m analytics_platform_tests.bench --events 1000000 --repeats 1 $(ARGS)
+bench-peers: install  ## the same with Spark besides, which is fetched first (1 GB)
+	@exec $(BIN)/python -m analytics_platform_tests.bench --peers $(ARGS)
+
+bench-quick: install  ## all of it smaller, in a few minutes: to see that it runs
+	@exec $(BIN)/python -m analytics_platform_tests.bench --quick $(ARGS)
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "lock: needs uv, see https://docs.astral.sh/uv/"; exit 1; }

@@ -1,91 +1,77 @@
 """`python -m analytics_platform_tests.bench`: all sides in one run, bench/report.json, bench/report.md and a chart."""
 
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from dataclasses import replace
 
 import click
-import psutil
 
-from analytics_platform_tests.bench.report import write_report
-from analytics_platform_tests.bench.runner import Ground, Run, run_side
-from analytics_platform_tests.bench.topic import produce
-from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
+from analytics_platform_tests.bench import ground
+from analytics_platform_tests.bench.contest import contest
+from analytics_platform_tests.bench.figures import missing
+from analytics_platform_tests.bench.growth.measure import growths
+from analytics_platform_tests.bench.peers import environment, spark
+from analytics_platform_tests.bench.readme import with_section
+from analytics_platform_tests.bench.report import Measured, write_report
+from analytics_platform_tests.bench.sizes import FULL, QUICK, Sizes
 from analytics_platform_tests.proofs.report import ROOT
 
-ORJSON = "orjson==3.11.4"  # a peer's, never a dependency of ours
-SIDES = ("consume", "landing", "path", "stock", "naive")
-FOLDER = ROOT / "bench"
-PEERS = ROOT / ".state" / "bench"
+FOLDER, QUICK_FOLDER = ROOT / "bench", ROOT / "build" / "bench-quick"
+
+
+def _readme(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        path = ROOT / "README.md"
+        path.write_text(with_section(path.read_text(), (FOLDER / "report.md").read_text()))
+        context.exit()
 
 
 @click.command()
-@click.option("--events", type=int, default=5_000_000, show_default=True)
-@click.option("--repeats", type=int, default=3, show_default=True)
+@click.option("--quick", is_flag=True, help="Smaller: to see that it runs; its figures are not those of the limits.")
+@click.option("--peers", is_flag=True, help="With Spark, which is fetched first (1 GB).")
+@click.option("--events", type=int, help="In the topic that all sides read.  [default: 5M, quick: 500k]")
+@click.option("--repeats", type=int, help="Of each side.  [default: 3, quick: 1]")
 @click.option("--encoding", type=click.Choice(["avro", "json"]), default="json", show_default=True)
-@click.option("--side", "sides", multiple=True, type=click.Choice(SIDES), help="only these; no report  [default: all]")
 @click.option("--seed", type=int, default=1, show_default=True)
-def main(events: int, repeats: int, encoding: str, sides: Sequence[str], seed: int) -> None:
-    """Measure all sides."""
-    with _ground(events, encoding, seed) as ground:
-        runs = [_run(side, ground) for turn in range(repeats) for side in _in_turn(sides or SIDES, turn)]
-    about = {"events": ground.events, "encoding": encoding, "repeats": repeats, "seed": seed}
-    for figure in [] if sides else write_report(FOLDER, runs, about):
+@click.option(
+    "--readme",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_readme,
+    help="Measure nothing: put the last report into README.md.",
+)
+def main(quick: bool, peers: bool, events: int | None, repeats: int | None, encoding: str, seed: int) -> None:
+    """Measure everything, write bench/ or build/bench-quick/; exit code 1 if a figure is missing."""
+    sizes = QUICK if quick else FULL
+    sizes = replace(sizes, events=events or sizes.events, repeats=repeats or sizes.repeats)
+    began = time.monotonic()
+    measured = measure(sizes, encoding, seed, peers=peers)
+    folder = QUICK_FOLDER if quick else FOLDER
+    write_report(folder, measured, {**sizes.about(encoding, seed), "seconds": round(time.monotonic() - began, 1)})
+    tell(measured)
+    absent = missing(measured.figures())
+    sys.exit(1 if any(peers or "peers" not in why for why in absent.values()) else 0)
+
+
+def measure(sizes: Sizes, encoding: str, seed: int, *, peers: bool) -> Measured:
+    """Growths first, while the disk is empty; then all sides."""
+    grown = growths(sizes, click.echo)
+    found = environment() | (spark(click.echo) if peers else {})
+    with ground.opened(encoding, found) as place:
+        return contest(place, sizes, seed, grown, click.echo, with_spark=peers)
+
+
+def tell(measured: Measured) -> None:
+    """Say each figure; one that misses its limit in red, with where the time goes."""
+    for figure in measured.figures():
         bound = "at least" if figure.is_floor else "at most"
-        verdict = "holds" if figure.holds else "OPEN "
-        click.echo(f"{verdict}  {figure.name} = {figure.value:,.2f} {figure.unit} ({bound} {figure.limit:,g})")
-
-
-def _in_turn(sides: Sequence[str], turn: int) -> Sequence[str]:
-    """Every second time backwards: what the machine does besides then harms no side alone."""
-    return sides if turn % 2 == 0 else sides[::-1]
-
-
-def _run(side: str, ground: Ground) -> Run:
-    run = run_side(side, ground)
-    rate = run.events / run.wall
-    click.echo(
-        f"{side:8}  {run.wall:6.2f} s  {run.cpu_per_million:6.2f} CPU s per 1M ({run.served_cpu:.2f} s served)"
-        f"  {rate:9,.0f} events/s  {run.memory_mib:6.0f} MiB"
-    )
-    return run
-
-
-@contextmanager
-def _ground(events: int, encoding: str, seed: int) -> Generator[Ground]:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        kafka = stack.enter_context(running_kafka(folder / "kafka", ROOT / ".state" / "jars"))
-        postgres = stack.enter_context(running_postgres(folder / "postgres"))
-        began = time.monotonic()
-        count = produce(kafka.bootstrap, f"bids-{encoding}", encoding, events, seed)
-        click.echo(f"{count:,} bids in {encoding}, produced in {time.monotonic() - began:.1f} s")
-        yield Ground(
-            bootstrap=kafka.bootstrap,
-            topic=f"bids-{encoding}",
-            encoding=encoding,
-            events=count,
-            new_dsn=lambda: stack.enter_context(fresh_database(postgres)),
-            servant=_postmaster(postgres.folder),
-            environment={"PYTHONPATH": f"{ROOT}:{_peers()}"},
-        )
-
-
-def _postmaster(folder: Path) -> psutil.Process:
-    pid = int(next(folder.rglob("postmaster.pid")).read_text().splitlines()[0])
-    return psutil.Process(pid)
-
-
-def _peers() -> Path:
-    """A folder with what only other sides need."""
-    if not (PEERS / "orjson").exists():
-        argv = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(PEERS), ORJSON]
-        subprocess.run(argv, check=True)
-    return PEERS
+        line = f"{figure.name} = {figure.value:,.2f} {figure.unit} ({bound} {figure.limit:,g})"
+        click.secho(f"{'holds' if figure.holds else 'OPEN '}  {line}", fg=None if figure.holds else "red")
+        for detail in measured.profiles.get(figure.name, ()):
+            click.echo(f"         {detail}")
+    for name, why in missing(measured.figures()).items():
+        click.secho(f"none   {name} ({why})", fg="yellow")
 
 
 if __name__ == "__main__":

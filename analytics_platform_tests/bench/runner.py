@@ -6,16 +6,16 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
+from analytics_platform_tests.bench.ground import Backlog, Ground
+from analytics_platform_tests.bench.schedule import Side
 from analytics_platform_tests.bench.sides.stage import Task
 
 SAMPLE_SECONDS = 0.05
-RUN_SECONDS = 1800.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,64 +40,51 @@ class Run:
         return self.cpu / self.events * 1e6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """Where sides run: what they read, who serves them, and what their processes find besides."""
+def run_side(side: Side, backlog: Backlog, ground: Ground, profile: Path | None = None) -> Run:
+    """Run it once, on new tables and a new ledger; RuntimeError if it fails, or reads less than all.
 
-    bootstrap: str
-    topic: str
-    encoding: str
-    events: int
-    new_dsn: Callable[[], str]
-    servant: psutil.Process
-    environment: Mapping[str, str] = field(default_factory=dict)
-    kafka: Mapping[str, str] = field(default_factory=dict)
-
-
-def run_side(side: str, ground: Ground) -> Run:
-    """Run it once, on new tables and a new ledger; RuntimeError if it fails, or reads less than all."""
-    with tempfile.TemporaryDirectory(prefix=f"bench-{side}-") as folder:
+    With `profile`, under Python's profiler, which writes that file; what is measured is then worth little.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"bench-{side.name}-") as folder:
         given = Task(
-            bootstrap=ground.bootstrap,
-            topic=ground.topic,
+            bootstrap=ground.encrypted if side.is_tls else ground.plain,
+            authority=str(ground.authority) if side.is_tls else "",
+            topic=backlog.topic,
             encoding=ground.encoding,
-            events=ground.events,
+            events=int(backlog.events * side.share),
             folder=Path(folder),
             dsn=ground.new_dsn(),
-            kafka=dict(ground.kafka),
+            profile=str(profile or ""),
         )
-        argv = [
-            sys.executable,
-            "-m",
-            f"analytics_platform_tests.bench.sides.{side}",
-            json.dumps(asdict(given), default=str),
-        ]
+        module = f"analytics_platform_tests.bench.sides.{side.program}"
+        argv = [sys.executable, "-m", module, json.dumps(asdict(given), default=str)]
+        environment = {**os.environ, **ground.environment}
         with subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **ground.environment}
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         ) as process:
             try:
-                return _measured(side, process, ground)
+                return _measured(side.name, given.events, process, ground)
             finally:
                 process.kill()
 
 
-def _measured(side: str, process: subprocess.Popen[str], ground: Ground) -> Run:
+def _measured(side: str, events: int, process: subprocess.Popen[str], ground: Ground) -> Run:
     _expect(process)
     served = cpu_of_tree(ground.servant)
     with _Watch(process.pid) as watch:
         done = json.loads(_tell(process))
     served = cpu_of_tree(ground.servant) - served
-    used = psutil.Process(process.pid).cpu_times()
+    used = cpu_of_tree(psutil.Process(process.pid))
     _tell(process)
-    if process.wait(60) or done["events"] != ground.events:
-        raise RuntimeError(f"{side} read {done['events']} of {ground.events} and ended with {process.returncode}")
+    if process.wait(60) or done["events"] != events:
+        raise RuntimeError(f"{side} read {done['events']} of {events} and ended with {process.returncode}")
     return Run(
         side=side,
         events=done["events"],
         wall=done["wall"],
         cpu=done["cpu"] + served,
         served_cpu=served,
-        process_cpu=used.user + used.system,
+        process_cpu=used,
         memory_mib=watch.most / 2**20,
     )
 

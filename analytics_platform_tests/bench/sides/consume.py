@@ -13,7 +13,7 @@ def messages(given: Task) -> Iterator[list[Message]]:
     """Every record of the topic, a list at a time."""
     consumer = Consumer(
         {
-            **given.kafka,
+            **given.librdkafka,
             "bootstrap.servers": given.bootstrap,
             "group.id": "bench",
             "enable.auto.commit": False,
@@ -37,7 +37,7 @@ def messages(given: Task) -> Iterator[list[Message]]:
 def main() -> None:
     """Consume."""
     given = task()
-    perform(lambda: sum(len(found) for found in messages(given)))
+    perform(given, lambda: sum(len(found) for found in messages(given)))
 
 
 if __name__ == "__main__":

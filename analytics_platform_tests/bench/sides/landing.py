@@ -11,8 +11,9 @@ from analytics_platform_tests.bench.sides.stage import perform, task
 
 def main() -> None:
     """Land everything."""
-    with opened(task()) as parts:
-        perform(lambda: _land(parts))
+    given = task()
+    with opened(given) as parts:
+        perform(given, lambda: _land(parts))
 
 
 def _land(parts: Parts) -> int:

@@ -14,21 +14,22 @@ ROWS_PER_FILE = 200_000
 def main() -> None:
     """Read everything into frames, and write each as a file."""
     given = task()
-    options = {name.replace(".", "_"): value for name, value in given.kafka.items()}
-    consumer = KafkaConsumer(bootstrap_servers=given.bootstrap, enable_auto_commit=False, group_id=None, **options)
+    consumer = KafkaConsumer(
+        bootstrap_servers=given.bootstrap, enable_auto_commit=False, group_id=None, **given.kafka_python
+    )
     places = [TopicPartition(given.topic, number) for number in consumer.partitions_for_topic(given.topic) or ()]
     consumer.assign(places)
     consumer.seek_to_beginning(*places)
     pd.DataFrame([{"a": 1}]).to_parquet(given.folder / "warm.parquet")  # what it imports when first used
-    perform(lambda: _read(given, consumer))
+    perform(given, lambda: _read(given, consumer))
 
 
 def _read(given: Task, consumer: KafkaConsumer) -> int:
     decode = decoder(given.encoding, json.loads)
     rows: list[Row] = []
     done = 0
-    while done + len(rows) < given.events:
-        for records in consumer.poll(10_000, max_records=10_000).values():
+    while (left := given.events - done - len(rows)) > 0:
+        for records in consumer.poll(10_000, max_records=min(10_000, left)).values():
             rows += [decode(record.value) for record in records]
         if len(rows) >= ROWS_PER_FILE:
             done += _write(given, rows, done)

@@ -17,7 +17,10 @@ from analytics_platform_tests.bench.sides.stage import Task
 def opened(given: Task) -> Generator[Parts]:
     """The parts of the pipeline over new tables and a new ledger."""
     pipeline, schemas = pipeline_of(given.topic), schemas_of(given.encoding)
-    with connect(given.dsn, application="bench") as ledger, KafkaReader(given.bootstrap) as reader:
+    with (
+        connect(given.dsn, application="bench") as ledger,
+        KafkaReader(given.bootstrap, configuration=given.kafka_python) as reader,
+    ):
         migrate(ledger)
         leases.ensure_pipeline(ledger, pipeline.name)
         reader.offsets([given.topic])  # connects
@@ -28,7 +31,7 @@ def opened(given: Task) -> Generator[Parts]:
             query=connect_duckdb(),
             schemas=schemas,
             tables=Tables.open(given.folder / "tables", pipeline, schemas),
-            limits=Limits(lease_seconds=3600, quiet_seconds=0),
+            limits=Limits(lease_seconds=3600, quiet_seconds=0, cycle_seconds=0),  # no pause after the last batch
         )
 
 

@@ -8,8 +8,9 @@ from analytics_platform_tests.bench.sides.stage import perform, task
 
 def main() -> None:
     """Drain the backlog in one lease."""
-    with opened(task()) as parts:
-        perform(lambda: _drain(parts))
+    given = task()
+    with opened(given) as parts:
+        perform(given, lambda: _drain(parts))
 
 
 def _drain(parts: Parts) -> int:

@@ -1,5 +1,6 @@
 """What every side has in common: it gets ready, waits for its turn, works, and says what that took."""
 
+import cProfile
 import json
 import resource
 import sys
@@ -15,15 +16,30 @@ PREFIX_BYTES = 5  # in front of each value: the schema's id, as Confluent's clie
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a side is asked to do: read `events` records of a topic; `folder` is empty and its own."""
+    """What a side is asked to do: read `events` records of a topic; `folder` is empty and its own.
+
+    `authority` is a file with what to trust where the broker speaks TLS, `profile` one to write a profile into; each is
+    empty where there is none.
+    """
 
     bootstrap: str
+    authority: str
     topic: str
     encoding: str
     events: int
     folder: Path
     dsn: str
-    kafka: dict[str, str]
+    profile: str = ""
+
+    @property
+    def kafka_python(self) -> dict[str, str]:
+        """What a client of kafka-python is told besides the address."""
+        return {"security_protocol": "SSL", "ssl_cafile": self.authority} if self.authority else {}
+
+    @property
+    def librdkafka(self) -> dict[str, str]:
+        """What a client of librdkafka, hence confluent-kafka, is told besides the address."""
+        return {"security.protocol": "SSL", "ssl.ca.location": self.authority} if self.authority else {}
 
 
 def task() -> Task:
@@ -33,22 +49,32 @@ def task() -> Task:
     return Task(**given)
 
 
-def perform(work: Callable[[], int]) -> None:
+def cpu_of_self() -> float:
+    """CPU seconds of this process."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def perform(given: Task, work: Callable[[], int], cpu_seconds: Callable[[], float] = cpu_of_self) -> None:
     """Do the work when the runner says so, and tell it how many events that were, in which wall and CPU seconds."""
     _say("ready")
     sys.stdin.readline()
-    wall, cpu = time.perf_counter(), _cpu_seconds()
-    events = work()
-    done = {"events": events, "wall": time.perf_counter() - wall, "cpu": _cpu_seconds() - cpu}
+    wall, cpu = time.perf_counter(), cpu_seconds()
+    events = _profiled(work, given.profile) if given.profile else work()
+    done = {"events": events, "wall": time.perf_counter() - wall, "cpu": cpu_seconds() - cpu}
     _say(json.dumps(done))
     sys.stdin.readline()  # the runner looks at this process once more
+
+
+def _profiled(work: Callable[[], int], file: str) -> int:
+    """Do it while every function of this thread is timed by the CPU that it takes."""
+    profile = cProfile.Profile(time.thread_time)
+    try:
+        return profile.runcall(work)
+    finally:
+        profile.dump_stats(file)
 
 
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime

@@ -17,7 +17,7 @@ NUMBERS, TEXTS = ("auction", "bidder", "price"), ("channel", "url", "extra")
 def main() -> None:
     """Read everything, and append each 200,000 rows to a Delta table."""
     given = task()
-    perform(lambda: _read(given))
+    perform(given, lambda: _read(given))
 
 
 def _read(given: Task) -> int:

@@ -1,0 +1,63 @@
+"""Times the same thing on two grounds in turn, and keeps what a cycle's log says of its stages."""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Self
+
+from analytics_platform_tests.bench.figures import Growth
+
+Timed = Callable[[Callable[[], object]], object]
+CYCLES = logging.getLogger("analytics_platform.pipeline.cycle")
+
+
+class Stopwatch(logging.Handler):
+    """Milliseconds by ground, `young` and `old`; while it is open it listens to what cycles log of their stages."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self._taken: dict[str, list[float]] = defaultdict(list)
+        self._stages: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        self._ground = ""
+        self._level = CYCLES.level
+
+    def __enter__(self) -> Self:
+        CYCLES.addHandler(self)
+        CYCLES.setLevel(logging.INFO)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        CYCLES.removeHandler(self)
+        CYCLES.setLevel(self._level)
+
+    def on(self, ground: str) -> Timed:
+        """What does a thing once, on that ground."""
+
+        def timed(one: Callable[[], object]) -> None:
+            self._ground, began = ground, time.perf_counter()
+            one()
+            self._taken[ground].append((time.perf_counter() - began) * 1000)
+
+        return timed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a cycle's stages."""
+        seconds: Mapping[str, float] = getattr(record, "seconds", {})
+        for stage, spent in seconds.items():
+            self._stages[stage][self._ground].append(spent * 1000)
+
+    def growth(self, name: str, about: str) -> Growth:
+        """What it comes to."""
+        stages = {
+            stage: (round(median(taken["young"]), 2), round(median(taken["old"]), 2))
+            for stage, taken in self._stages.items()
+        }
+        return Growth(
+            name=name,
+            young=[round(ms, 3) for ms in self._taken["young"]],
+            old=[round(ms, 3) for ms in self._taken["old"]],
+            about=about,
+            stages=stages,
+        )
