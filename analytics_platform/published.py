@@ -1,6 +1,6 @@
 """The published cut, for readers: SQL and notebooks see one consistent set of table versions, never a commit more."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,9 +75,16 @@ def rows_of(settings: Settings, declared: Catalog, name: str) -> Any:
 
     Nothing is read yet.
     """
+    return rows_together(settings, declared, [name]).get(name)
+
+
+def rows_together(settings: Settings, declared: Catalog, names: Iterable[str]) -> dict[str, Any]:
+    """The same for several by name, all of one cut; what is not published is left out."""
     versions = cut(settings, declared)
-    table = f"{name}/silver" if f"{name}/silver" in versions else name
-    return _rows(settings, table, versions, is_past=False) if table in versions else None
+    tables = {name: f"{name}/silver" if f"{name}/silver" in versions else name for name in names}
+    return {
+        name: _rows(settings, table, versions, is_past=False) for name, table in tables.items() if table in versions
+    }
 
 
 def sql(settings: Settings, declared: Catalog, query: str, at: datetime | None = None) -> pa.Table:

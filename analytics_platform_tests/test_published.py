@@ -8,7 +8,7 @@ import pytest
 from analytics_platform.catalog import catalog_of
 from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import Failpoint
-from analytics_platform.published import QueryError, read_table, sql
+from analytics_platform.published import QueryError, read_table, rows_together, sql
 from analytics_platform.settings import read_settings
 from analytics_platform_tests.pipeline.orders import (
     ORDERS,
@@ -66,6 +66,12 @@ def test_a_reader_can_go_back_to_an_earlier_cut(shop):
     query = "select count(*)::int as n from orders"
     assert sql(settings, CATALOG, query, before).to_pylist() == [{"n": 2}]
     assert sql(settings, CATALOG, query).to_pylist() == [{"n": 3}]
+
+
+def test_several_tables_are_of_one_cut_and_what_is_not_published_is_left_out(shop):
+    settings, _, _ = shop
+    found = rows_together(settings, CATALOG, ["orders", "revenue", "nothing"])
+    assert {name: rows.count_rows() for name, rows in found.items()} == {"orders": 2, "revenue": 2}
 
 
 def test_what_is_committed_but_not_published_is_not_read(shop, ledger_dsn, tmp_path):

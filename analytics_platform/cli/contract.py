@@ -118,7 +118,13 @@ def _faults(product: Product, declared: Catalog) -> list[Fault]:
     if isinstance(product, Model) and of_batches:
         remedy = "write `scope: table` into `check_attributes`: a model has no batches"
         return [Fault(line=1, problem=f"{of_batches[0]} is a check of batches", remedy=remedy)]
-    return sql_faults(product.contract, product.name, columns)
+    references = {check.reference for check in contract.checks if check.reference}
+    known = {**declared.streams, **declared.models}
+    if unknown := sorted(references - known.keys()):
+        problem = f"its reference {unknown[0]} is no stream or model"
+        return [Fault(line=1, problem=problem, remedy="name one that is declared; `ap stream list` shows streams")]
+    of_references = {name: _columns(known[name], declared) for name in sorted(references)}
+    return sql_faults(product.contract, product.name, columns, of_references)
 
 
 def _columns(product: Product, declared: Catalog) -> pa.Schema:

@@ -1,6 +1,6 @@
 """Checks of published tables: on a schedule, on the cut that readers see, never in the way of a batch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -9,11 +9,12 @@ from analytics_platform.definitions.maintenance import MAINTENANCE_TAG
 from analytics_platform.definitions.specs import contract_checks, contract_metadata, table_key
 from analytics_platform.facts import CheckResult, Verdict
 from analytics_platform.lake.shapes import Layer
-from analytics_platform.ledger.postgres import failing
+from analytics_platform.ledger.postgres import accuracy, failing
+from analytics_platform.ledger.postgres.accuracy import Accuracy
 from analytics_platform.postgres import connect
 from analytics_platform.product import Model, Pipeline, Severity, Stream
 from analytics_platform.products import catalog
-from analytics_platform.published import rows_of
+from analytics_platform.published import rows_together
 from analytics_platform.quality.contract import Scope
 from analytics_platform.quality.table import verify_table
 from analytics_platform.settings import read_settings
@@ -70,13 +71,26 @@ def jobs_of_checks(
 def verify_published(product: Product, now: datetime) -> tuple[CheckResult, ...]:
     """Verify one table on the published cut, and keep what fails for the alerts; nothing while it is not published."""
     settings = read_settings()
-    rows = rows_of(settings, catalog(), product.name)
-    if rows is None:
+    references = {check.name: check.reference for check in contract_checks(product, Scope.TABLE) if check.reference}
+    found = rows_together(settings, catalog(), {product.name, *references.values()})
+    if product.name not in found:
         return ()
-    results = verify_table(product, rows, rows.count_rows() if hasattr(rows, "count_rows") else rows.num_rows, now)
+    rows = found.pop(product.name)
+    count = rows.count_rows() if hasattr(rows, "count_rows") else rows.num_rows
+    results = verify_table(product, rows, count, now, found)
     with connect(settings.ledger_dsn, application="contracts") as ledger:
         failing.note_table(ledger, product.name, [_verdict(product, result) for result in results], now)
+        accuracy.keep(ledger, product.name, _accuracies(results, references), now)
     return results
+
+
+def _accuracies(results: Sequence[CheckResult], references: Mapping[str, str]) -> list[Accuracy]:
+    """What the checks measured that compare with a reference; one that could not be evaluated measured nothing."""
+    return [
+        Accuracy(check=result.name, reference=references[result.name], value=result.values["value"])
+        for result in results
+        if result.name in references and "value" in result.values
+    ]
 
 
 def _results(

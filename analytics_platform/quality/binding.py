@@ -1,6 +1,7 @@
 """Whether the SQL in a contract can be planned over the columns that its table has. Pure, in an in-memory DuckDB."""
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -17,14 +18,21 @@ AS_QUERY = {
 }
 
 
-def sql_faults(text: str, where: str, columns: pa.Schema) -> list[Fault]:
-    """One fault for each expression, filter or query that DuckDB cannot plan over a table of those columns."""
+def sql_faults(
+    text: str, where: str, columns: pa.Schema, references: Mapping[str, pa.Schema] = MappingProxyType({})
+) -> list[Fault]:
+    """One fault for each expression, filter or query that DuckDB cannot plan over a table of those columns.
+
+    `references` are the columns of the tables that its checks compare with.
+    """
     contract = read_contract(text, where)
     table = contract.dataset.rpartition("/")[2]
     found = []
     with duckdb.connect(config={"enable_external_access": "false", "threads": 1}) as connection:
         connection.register(table, columns.empty_table())
         connection.register(f"{table}{READ}", columns.append(pa.field("reason", pa.string())).empty_table())
+        for name, of_reference in references.items():
+            connection.register(name, of_reference.empty_table())
         for kind, sql in _pieces(contract.document):
             if problem := _problem(connection, AS_QUERY[kind].format(sql, table)):
                 remedy = f"columns are those of {table} and, of a batch, {table}{READ}"

@@ -40,7 +40,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One check of a contract. `path` is Soda's own name of it, which survives moving it about in the file."""
+    """One check of a contract. `path` is Soda's own name of it, which survives moving it about in the file.
+
+    `reference` is the published stream or model that it compares with, if any: its value is then an accuracy.
+    """
 
     path: str
     kind: str
@@ -52,6 +55,7 @@ class Check:
     threshold: str
     owner: str
     docs: str
+    reference: str = ""
 
     @property
     def name(self) -> str:
@@ -134,6 +138,7 @@ def _check(item: Mapping[str, Any], column: str | None, shared: Mapping[str, Any
         threshold=threshold_text(threshold),
         owner=str(about.get("owner", "")),
         docs=str(about.get("docs", "")),
+        reference=str(about.get("reference", "")),
     )
 
 

@@ -116,6 +116,9 @@ def _of_columns(node: Node, columns: Collection[str]) -> Iterator[Fault]:
 def _of_checks(node: Node) -> Iterator[Fault]:
     """What no check of its kind can do."""
     shared = _attribute(node, "check_attributes", "scope")
+    if _attribute(node, "check_attributes", "reference"):
+        problem = "all checks would compare with a reference"
+        yield Fault(line=_line(node), problem=problem, remedy="write it into the `attributes` of the one that does")
     checks = [*_list(node, "checks")]
     for column in _list(node, "columns"):
         checks += _list(column, "checks")
@@ -138,6 +141,11 @@ def _of_scope(kind: ScalarNode, body: Node, scope: str) -> Iterator[Fault]:
     if scope == "table" and _attribute(body, "attributes", "on_failure") == "freeze_models":
         problem = "a check of a published table would freeze models"
         yield Fault(line=_line(kind), problem=problem, remedy="only checks of scope batch stop anything")
+    has_query = kind.value == "metric" and _get(body, "query") is not None
+    if _attribute(body, "attributes", "reference") and (scope == "batch" or not has_query):
+        problem = f"a {kind.value} check of a {scope} would compare with a reference"
+        remedy = "give a `metric` of scope table a `query` over both, which yields the share that agrees, 0 to 1"
+        yield Fault(line=_line(kind), problem=problem, remedy=remedy)
 
 
 def _unknown(node: Node, name: str, known: Collection[Any], what: str) -> Fault:

@@ -48,7 +48,11 @@ class Family:
 
 
 def families(
-    hours: Iterable[HourOfStream], failing: Mapping[tuple[str, str], int], alerts: Mapping[str, int], now: datetime
+    hours: Iterable[HourOfStream],
+    failing: Mapping[tuple[str, str], int],
+    alerts: Mapping[str, int],
+    accuracies: Mapping[tuple[str, str, str], float],
+    now: datetime,
 ) -> list[Family]:
     """Every metric.
 
@@ -56,6 +60,7 @@ def families(
         hours: the newest hour of each stream.
         failing: by asset and severity, how many checks fail now.
         alerts: by severity, how many alerts stand.
+        accuracies: by product, check and reference, the share that agrees.
         now: when this is told.
     """
     found = list(hours)
@@ -64,6 +69,18 @@ def families(
         *_dimensions(found, now),
         Family(name="ap_missing_ratio", help="Missing values of a published column.", samples=_missing(found)),
         Family(name="ap_schema_ratio", help="Rows written in a schema, by its id.", samples=_schemas(found)),
+        Family(name="ap_accuracy_ratio", help="What agrees with a contract's reference.", samples=_shares(accuracies)),
+        *_troubles(failing, alerts),
+    ]
+
+
+def _shares(accuracies: Mapping[tuple[str, str, str], float]) -> list[tuple[Mapping[str, str], float]]:
+    return [({"product": p, "check": c, "reference": r}, share) for (p, c, r), share in sorted(accuracies.items())]
+
+
+def _troubles(failing: Mapping[tuple[str, str], int], alerts: Mapping[str, int]) -> list[Family]:
+    """What is wrong now."""
+    return [
         Family(
             name="ap_checks_failing",
             help="Checks that fail now and that nobody has settled.",

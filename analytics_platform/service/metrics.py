@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from analytics_platform.facts import Outcome
+from analytics_platform.ledger.postgres import accuracy
 from analytics_platform.ledger.postgres import metrics as store
 from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
@@ -45,7 +46,9 @@ def measure_from(dsn: str, declared: Catalog) -> Measure:
 def measured(ledger: psycopg.Connection, declared: Catalog, now: datetime) -> list[Family]:
     """Every metric of the declared streams, from the ledger."""
     hours = [_hour(row) for row in store.newest_hours(ledger, sorted(declared.streams))]
-    return families(hours, store.failing_counts(ledger), store.alert_counts(ledger, now), now)
+    compared = accuracy.newest(ledger, sorted([*declared.streams, *declared.models]))
+    accuracies = {(product, found.check, found.reference): found.value for product, found in compared}
+    return families(hours, store.failing_counts(ledger), store.alert_counts(ledger, now), accuracies, now)
 
 
 def _hour(row: Mapping[str, Any]) -> HourOfStream:

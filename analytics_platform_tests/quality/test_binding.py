@@ -30,3 +30,10 @@ def test_sql_over_the_table_and_what_was_read_is_planned():
         "  - metric: {query: select count(reason) from orders_read, qualifier: q, threshold: {must_be: 1}}\n"
     )
     assert sql_faults(text, "orders", COLUMNS) == []
+
+
+def test_a_reference_is_planned_over_its_own_columns():
+    check = "  - metric: {query: select count(*) from orders join till using (city), threshold: {must_be: 1}}\n"
+    till = {"till": pa.schema([pa.field("city", pa.string())])}
+    assert sql_faults(HEAD + check, "orders", COLUMNS, till) == []
+    assert len(sql_faults(HEAD + check, "orders", COLUMNS)) == 1

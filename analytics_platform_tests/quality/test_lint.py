@@ -83,3 +83,21 @@ def test_soda_accepts_the_shipped_contracts_and_knows_each_check_by_the_path_tha
     for product in [*declared.streams.values(), *declared.models.values()]:
         listed = {check.path for check in read_contract(product.contract, product.name).of(scope)}
         assert ready(product.contract, product.name, scope).verify({}, NO_TIME).keys() == listed
+
+
+@pytest.mark.parametrize(
+    ("check", "is_right"),
+    [
+        ("metric: {query: select 1, threshold: {must_be: 1}, attributes: {scope: table, reference: till}}", True),
+        ("metric: {query: select 1, threshold: {must_be: 1}, attributes: {reference: till}}", False),
+        (
+            "metric: {expression: max(amount), threshold: {must_be: 1}, attributes: {scope: table, reference: till}}",
+            False,
+        ),
+        ("failed_rows: {query: select 1, attributes: {scope: table, reference: till}}", False),
+    ],
+)
+def test_only_a_query_over_a_published_table_compares_with_a_reference(check, is_right):
+    faults = faults_of(f"dataset: platform/main/orders\nchecks:\n  - {check}\n")
+    assert not faults if is_right else "would compare with a reference" in str(faults)
+    assert "all checks would" in str(faults_of("dataset: platform/main/orders\ncheck_attributes: {reference: till}\n"))

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from analytics_platform.catalog import catalog_of
 from analytics_platform.facts import Outcome
+from analytics_platform.ledger.postgres import accuracy
 from analytics_platform.ledger.postgres import metrics as store
+from analytics_platform.ledger.postgres.accuracy import Accuracy
 from analytics_platform.quality.metrics import Family, HourOfStream, families, render
 from analytics_platform.service.metrics import measured
 from analytics_platform_tests.alerts.test_deliver import publish
@@ -46,7 +48,7 @@ def value(found, name, **labels):
 
 def test_ratios_follow_from_outcomes():
     counted = hour(published=80, duplicate=10, conflict=2, quarantined=8)
-    found = families([counted], {("bids/silver", "error"): 3}, {"error": 1}, NOON + timedelta(minutes=1))
+    found = families([counted], {("bids/silver", "error"): 3}, {"error": 1}, {}, NOON + timedelta(minutes=1))
     assert value(found, "ap_completeness_ratio", stream="bids") == 0.9
     assert value(found, "ap_validity_ratio", stream="bids") == 0.92
     assert value(found, "ap_uniqueness_ratio", stream="bids") == 0.88
@@ -58,7 +60,7 @@ def test_ratios_follow_from_outcomes():
 def test_what_is_missing_late_and_written_in_which_schema_is_shown_by_share():
     measures = {"missing.price": 8.0, "schema.3": 90.0, "schema.unknown": 10.0, "late_rows": 5.0}
     counted = replace(hour(published=80, quarantined=20), measures=measures, late_seconds=7.5)
-    found = families([counted], {}, {}, NOON)
+    found = families([counted], {}, {}, {}, NOON)
     assert value(found, "ap_missing_ratio", stream="bids", column="price") == 0.1
     assert value(found, "ap_schema_ratio", stream="bids", schema="3") == 0.9
     assert value(found, "ap_schema_ratio", stream="bids", schema="unknown") == 0.1
@@ -67,7 +69,7 @@ def test_what_is_missing_late_and_written_in_which_schema_is_shown_by_share():
 
 
 def test_an_hour_without_rows_has_no_ratios_and_divides_by_nothing():
-    found = {f.name: f.samples for f in families([hour()], {}, {}, NOON)}
+    found = {f.name: f.samples for f in families([hour()], {}, {}, {}, NOON)}
     assert not found["ap_validity_ratio"] and found["ap_hour_batches"]
 
 
@@ -87,3 +89,15 @@ def test_the_ledger_sums_the_latest_revisions_of_the_newest_hour(ledger):
     assert row["outcomes"] == {"published": 16, "conflict": 2}
     assert store.failing_counts(ledger) == {("s/silver", "error"): 1}
     assert all(family.name.startswith("ap_") for family in measured(ledger, catalog_of([stream("s")]), NOON))
+
+
+def test_the_newest_hours_accuracy_is_told_of_what_is_declared(ledger):
+    for hours, share in enumerate([0.5, 0.9]):
+        found = Accuracy(check="checks_metric_till", reference="till", value=share)
+        accuracy.keep(ledger, "s", [found], HOUR + timedelta(hours=hours))
+        accuracy.keep(ledger, "nobody declared", [found], HOUR)
+    found = measured(ledger, catalog_of([stream("s")]), NOON)
+    (family,) = [f for f in found if f.name == "ap_accuracy_ratio"]
+    assert family.samples == [({"product": "s", "check": "checks_metric_till", "reference": "till"}, 0.9)]
+    hours = ledger.execute("select value from accuracy where product = 's' order by hour").fetchall()
+    assert hours == [(0.5,), (0.9,)]

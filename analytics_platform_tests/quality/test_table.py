@@ -7,6 +7,8 @@ import pyarrow as pa
 from pyarrow.dataset import dataset
 from pyarrow.parquet import write_table
 
+from analytics_platform.product import Severity
+from analytics_platform.quality.contract import read_contract
 from analytics_platform.quality.table import verify_table
 from analytics_platform_tests.pipeline.orders import ORDERS, REVENUE
 
@@ -46,3 +48,28 @@ def test_files_are_read_as_readers_read_them(tmp_path):
 def test_without_table_checks_nothing_is_said():
     assert verify_table(ORDERS, rows([1]), 1, NOON) == ()
     assert verify_table(REVENUE, rows([1]), 1, NOON) == ()
+
+
+RECONCILED = """
+dataset: platform/main/orders
+checks:
+  - metric:
+      name: orders agree with the till
+      qualifier: till
+      query: >
+        select count(*) filter (where orders.id is not distinct from till.id) / count(*)
+        from orders full join till using (id)
+      threshold: {level: warn, must_be_greater_than_or_equal: 0.9}
+      attributes: {scope: table, reference: till}
+"""
+
+
+def test_a_table_is_compared_with_a_reference():
+    reconciled = replace(ORDERS, contract=RECONCILED)
+    (check,) = read_contract(RECONCILED, "orders").checks
+    assert check.reference == "till"
+    for ids, share in (([1, 2], 1.0), ([1, 2, 3, 4], 0.5)):
+        (result,) = verify_table(reconciled, rows(ids), len(ids), NOON, {"till": rows([1, 2])})
+        assert (result.values["value"], result.passed, result.severity) == (share, share == 1.0, Severity.WARN)
+    (missing,) = verify_table(reconciled, rows([1]), 1, NOON)
+    assert not missing.passed and "could not be evaluated" in missing.detail
