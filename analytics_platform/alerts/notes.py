@@ -37,6 +37,14 @@ KINDS = {
     "run failed": _Kind(name="RunFailed", severity=Severity.ERROR, lasts=False, says="a run failed"),
     "model failing": _Kind(name="ModelFailing", severity=Severity.ERROR, lasts=True, says="cannot be recomputed"),
     "sensor failing": _Kind(name="SensorFailing", severity=Severity.ERROR, lasts=True, says="its ticks fail"),
+    "daemon stuck": _Kind(name="DaemonStuck", severity=Severity.ERROR, lasts=True, says="gives no sign of life"),
+    "planning failing": _Kind(name="PlanningFailing", severity=Severity.ERROR, lasts=True, says="cannot be planned"),
+    "freshness missed": _Kind(
+        name="FreshnessMissed", severity=Severity.WARN, lasts=True, says="waits for longer than was promised"
+    ),
+    "rows taken back": _Kind(
+        name="RowsTakenBack", severity=Severity.WARN, lasts=False, says="what you read was taken back"
+    ),
     "batch retracted": _Kind(
         name="BatchRetracted", severity=Severity.WARN, lasts=False, says="rows that readers had were taken back"
     ),

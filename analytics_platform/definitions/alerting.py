@@ -1,7 +1,7 @@
 """Alerts: a sensor that folds the outbox, adds what only Dagster knows, and delivers. A reconciler at each tick."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -13,12 +13,14 @@ from analytics_platform.alerts.alert import Alert, Known
 from analytics_platform.alerts.deliver import deliver, resolve, standing
 from analytics_platform.alerts.destinations import destinations_of
 from analytics_platform.definitions.intent import Intent, intent_of
+from analytics_platform.definitions.lasting import note_lasting, overdue_streams, stuck_daemons
 from analytics_platform.definitions.sensors import failed_in_a_row
 from analytics_platform.errors import PlatformError
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.ledger.postgres import alarms
 from analytics_platform.pipeline.governance.escalate import escalate
 from analytics_platform.pipeline.governance.readers import note_unregistered, unregistered_readers
+from analytics_platform.pipeline.governance.taken_back import tell_consumers
 from analytics_platform.pipeline.known import known_of
 from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
@@ -48,7 +50,7 @@ def alert_sensor(declared: Catalog, schemas: Mapping[str, StreamSchemas]) -> dg.
         found[:] = found or [known_of(declared, schemas)]  # parses SQL: once a process
         try:
             with connect(settings.ledger_dsn, application="alerts") as ledger:
-                look_at_dagster(context.instance, ledger, now)
+                look_at_dagster(context.instance, ledger, declared, now)
                 escalate(ledger, settings.schema_dir, now)
                 if not looked or now - looked[0] >= READERS_EVERY:
                     looked[:] = [now]
@@ -62,8 +64,12 @@ def alert_sensor(declared: Catalog, schemas: Mapping[str, StreamSchemas]) -> dg.
 
 
 def look_at_readers(ledger: psycopg.Connection, settings: Settings, declared: Catalog, now: datetime) -> None:
-    """Note readers of topics that nobody registered; what was told stands while the broker cannot be asked."""
+    """Tell registered readers of what was taken back, and note those that nobody registered.
+
+    What was told of the latter stands while the broker cannot be asked.
+    """
     try:
+        tell_consumers(ledger, settings.schema_dir, declared, now)
         found = unregistered_readers(settings.kafka_bootstrap, settings.schema_dir, declared.streams.values())
     except PlatformError as error:
         log.warning("readers.not_seen", extra={"reason": str(error)})
@@ -71,13 +77,20 @@ def look_at_readers(ledger: psycopg.Connection, settings: Settings, declared: Ca
     note_unregistered(ledger, found, now)
 
 
-def look_at_dagster(instance: DagsterInstance, ledger: psycopg.Connection, now: datetime) -> None:
-    """Note failed runs and sensors that nobody has noted, and resolve what Dagster says is over."""
+def look_at_dagster(instance: DagsterInstance, ledger: psycopg.Connection, declared: Catalog, now: datetime) -> None:
+    """Note failed runs, and what lasts: failing sensors, daemons without a sign of life, batches that wait too long.
+
+    What is over is resolved.
+    """
     note_failed_runs(instance, ledger, now)
-    broken = failing_sensors(instance)
+    broken, stuck = failing_sensors(instance), stuck_daemons(instance, now)
+    overdue = overdue_streams(ledger, declared.streams.values(), now)
     for name, error in broken.items():
         alarms.raise_open(ledger, alarms.SENSOR_FAILING, name, {"error": error}, now)
-    resolve(ledger, [alert for alert in standing(ledger, now) if _is_over(alert, instance, broken)], now)
+    note_lasting(ledger, alarms.DAEMON_STUCK, stuck, now)
+    note_lasting(ledger, alarms.FRESHNESS_MISSED, overdue, now)
+    there = {"SensorFailing": broken.keys(), "DaemonStuck": stuck.keys(), "FreshnessMissed": overdue.keys()}
+    resolve(ledger, [alert for alert in standing(ledger, now) if _is_over(alert, instance, there)], now)
 
 
 def note_failed_runs(instance: DagsterInstance, ledger: psycopg.Connection, now: datetime) -> None:
@@ -101,8 +114,8 @@ def failing_sensors(instance: DagsterInstance) -> dict[str, str]:
     return found
 
 
-def _is_over(alert: Alert, instance: DagsterInstance, broken: Mapping[str, str]) -> bool:
-    name, subject = alert.labels.get("alertname"), alert.labels.get("subject", "")
+def _is_over(alert: Alert, instance: DagsterInstance, there: Mapping[str, Collection[str]]) -> bool:
+    name, subject = alert.labels.get("alertname", ""), alert.labels.get("subject", "")
     if name == "RunsFailing":
         return not failed_in_a_row(instance, subject)
-    return name == "SensorFailing" and subject not in broken
+    return name in there and subject not in there[name]

@@ -16,6 +16,7 @@ from analytics_platform.definitions.hours import HOUR_FORMAT, partition_of
 from analytics_platform.definitions.intent import LEASE_TAG, QUEUE_TAG, WHAT_TAG, WHY_TAG, Intent, intent_of
 from analytics_platform.definitions.lease_request import ALARM_AFTER, Advice, LeaseRun, Situation, advise
 from analytics_platform.definitions.listening import Positions, wait_for_news
+from analytics_platform.definitions.planning_trouble import PlanningTrouble
 from analytics_platform.definitions.resources import KeptParts
 from analytics_platform.errors import PlatformError
 from analytics_platform.ledger.postgres import alarms, planning, rework
@@ -49,6 +50,7 @@ class Planner:
         self._kept = kept or KeptParts()
         self._gone_since: dict[str, dict[str, datetime]] = {}
         self._alarmed: dict[str, str] = {}
+        self._trouble = PlanningTrouble()
         self._idle: dict[str, Positions] = {}  # by pipeline for which nobody works: what is planned
 
     def listen(self, instance: DagsterInstance, seconds: float) -> tuple[list[dg.RunRequest], list[str]]:
@@ -69,10 +71,13 @@ class Planner:
             try:
                 with self._kept.of(pipeline) as parts:
                     advice = self._advise(parts, instance)
+                    self._trouble.planned(pipeline.name, parts.ledger, datetime.now(UTC))
                 for run_id, reason in advice.lost.items():
                     _give_up(instance, run_id, reason)
             except Exception as error:  # the outermost loop: whatever hits one pipeline must not stop the others
-                problems.append(f"{pipeline.name}: {_in_words(error, pipeline)}")
+                words = _in_words(error, pipeline)
+                problems.append(f"{pipeline.name}: {words}")
+                self._trouble.failed(pipeline.name, words, datetime.now(UTC))
                 continue
             if advice.waiting:
                 problems.append(f"{pipeline.name}: {advice.waiting}")

@@ -117,13 +117,14 @@ def check_specs(stream: Stream, partitions: dg.PartitionsDefinition) -> list[dg.
     by_contract = [
         (check.name, check.title, contract_metadata(check)) for check in contract_checks(stream, Scope.BATCH)
     ]
+    about = {"owner": stream.owner, "documentation": "docs/dagster.md"}
     return [
         dg.AssetCheckSpec(
             name,
             asset=table_key(stream.name, Layer.SILVER),
             description=text,
             partitions_def=partitions,
-            metadata=metadata,
+            metadata={**about, **metadata},
         )
         for name, text, metadata in ours + declared + by_contract
     ] + [_schema_check_spec(check, stream, partitions) for check in SchemaCheck]
@@ -135,7 +136,11 @@ def _schema_check_spec(check: SchemaCheck, stream: Stream, partitions: dg.Partit
         asset=table_key(stream.name, Layer(LAYERS[check])),
         description=MEANINGS[check],
         partitions_def=partitions,
-        metadata={"severity": "error" if check in stream.strict_schemas else "warn"},
+        metadata={
+            "severity": "error" if check in stream.strict_schemas else "warn",
+            "owner": stream.owner,
+            "documentation": "docs/schema-changes.md",
+        },
     )
 
 
@@ -150,7 +155,7 @@ def model_check_specs(pipeline: Pipeline, partitions: dg.PartitionsDefinition) -
             asset=dg.AssetKey([model.name]),
             description="No column that it reads is broken in a published batch that nobody has decided about.",
             partitions_def=partitions,
-            metadata={"severity": "error"},
+            metadata={"severity": "error", "owner": model.owner, "documentation": "docs/contracts.md"},
         )
         for model in pipeline.models
     ]
@@ -171,6 +176,7 @@ def contract_metadata(check: Check) -> dict[str, Any]:
         "severity": check.severity.value,
         "scope": check.scope.value,
         "if it fails": check.on_failure.value,
+        "compares with": check.reference,
         "owner": check.owner,
         "documentation": check.docs,
     }

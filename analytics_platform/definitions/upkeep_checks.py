@@ -28,7 +28,7 @@ def upkeep_checks(pipeline: Pipeline) -> dg.AssetChecksDefinition:
                 KEPT_SMALL,
                 asset=key,
                 description="Small files are folded, and what nobody needs of its log and files is deleted.",
-                metadata={"severity": "warn"},
+                metadata={"severity": "warn", "documentation": "docs/dagster.md"},
             )
             for key in keys
         ],

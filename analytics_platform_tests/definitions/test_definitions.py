@@ -150,7 +150,9 @@ def test_declared_checks_are_shown_with_what_they_do():
     of_schemas = {check.value for check in SchemaCheck}
     assert found.keys() == {"reconciled", "unique_id", "freshness", "usual_amount", "kept_small"} | of_schemas
     assert found["usual_amount"].description == "Amounts are as usual."
-    assert found["usual_amount"].metadata == {"holds": "avg(amount) < 100", "severity": "error"}
+    about = {"owner": "team:shop", "documentation": "docs/dagster.md"}
+    assert found["usual_amount"].metadata == {"holds": "avg(amount) < 100", "severity": "error", **about}
+    assert all((ROOT / spec.metadata["documentation"]).exists() for spec in found.values())
 
 
 @pytest.mark.parametrize(("streams", "pipelines", "seconds"), [(3, 1, 5), (60, 1, 10), (60, 20, 10)])

@@ -238,6 +238,14 @@ def backlog(connection: psycopg.Connection) -> Mapping[str, int]:
     return dict(rows.fetchall())
 
 
+def open_since(connection: psycopg.Connection, streams: Sequence[str]) -> dict[str, datetime]:
+    """By stream that has an open batch, when the first one was planned."""
+    query = (
+        f"select name, planned_at from ({FIRST_OPEN}) first join batch b on (stream, b.number) = (name, first.number)"
+    )
+    return dict(connection.execute(query.encode(), [list(streams)]).fetchall())
+
+
 def first_unpublished(connection: psycopg.Connection, stream: str) -> int:
     """The number of the first batch that is still open, or else of the next one to come."""
     # each half is one step into an index; together in one aggregate they would read every batch there ever was
