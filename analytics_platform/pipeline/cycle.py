@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from analytics_platform.facts import Batch, Failpoint, Manifest, ModelReport
-from analytics_platform.ledger.postgres import publication
+from analytics_platform.ledger.postgres import publication, rework
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.pipeline.freeze import frozen_models
 from analytics_platform.pipeline.judge import Decided, judge, write
 from analytics_platform.pipeline.land import BronzeWriter, land, settled
 from analytics_platform.pipeline.manifests import Circumstances, write_manifest
-from analytics_platform.pipeline.models import Recomputed, recompute_models
+from analytics_platform.pipeline.models import Recomputed, models_asked, recompute_models
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import record_manifests
 
@@ -44,7 +44,8 @@ def run_cycle(batches: Sequence[Batch], lease: Lease, parts: Parts) -> CycleRepo
     clock.ended("write")
     newest = {decided.batch.id.stream: decided.judged.decision.newest_event_at for decided in judged}
     frozen = frozen_models([decided.judged for decided in judged], parts)
-    models = recompute_models(parts, lease.epoch, newest, frozen)
+    asked = models_asked(rework.open_orders(parts.ledger, parts.pipeline.name), parts.pipeline)
+    models = recompute_models(parts, lease.epoch, newest, frozen, asked)
     clock.ended("models")
     now = parts.now()
     around = Circumstances(epoch=lease.epoch, now=now, cause="live", versions=parts.tables.versions())

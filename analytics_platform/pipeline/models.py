@@ -1,7 +1,7 @@
 """Recomputing models: just the dirty grains, from what their inputs hold now, each model replaced in one commit."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from analytics_platform.lake.rewrite import changed_rows, files_rewritten, parts
 from analytics_platform.lake.shapes import DataFile
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import alarms, dirty, timers
+from analytics_platform.ledger.rework import TODAYS_VERSIONS, Order
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.slices import slice_of
 from analytics_platform.pipeline.watermarks import Newest, of_model, recorded_watermarks, watermarks_now
@@ -61,18 +62,22 @@ def with_inputs(models: Collection[str], pipeline: Pipeline) -> set[str]:
     return found
 
 
-def mark_touched(
-    stream: str,
-    rows: pa.Table,
-    cause: str,
-    parts: Parts,
-    *,
-    at_once: bool = False,
-    only: Collection[str] | None = None,
-) -> None:
+def models_asked(orders: Iterable[Order], pipeline: Pipeline) -> set[str]:
+    """The models that orders want up to date whether their inputs change or not, with those that they read."""
+    found: set[str] = set()
+    for order in orders:
+        if order.assets:
+            found |= with_inputs(set(order.assets) & set(pipeline.model_names), pipeline)
+        elif order.kind in TODAYS_VERSIONS:
+            found |= set(pipeline.model_names)
+    return found
+
+
+def mark_touched(stream: str, rows: pa.Table, cause: str, parts: Parts, *, only: Collection[str] | None = None) -> None:
     """Have every model (or `only` some) recompute what these silver rows of a stream belong to, added or removed.
 
-    Late rows of windows that are over are gathered for a while, unless they shall count `at_once`.
+    Windows that are over are gathered for a while, so that the next late rows, or the next chunk of an order, do not
+    have them recomputed again.
     """
     watermarks = recorded_watermarks(parts)
     for model in parts.pipeline.readers(stream):
@@ -81,11 +86,21 @@ def mark_touched(
         seen = rows[touched_by(model, stream)].filter(pc.invert(is_too_late(rows, model)))
         grains = grains_touched(seen, model.grain)
         at = of_model(model, parts.pipeline, watermarks)
-        gathered = set() if at_once or at is None else _gathered(model, grains, at)
+        gathered = set() if at is None else _gathered(model, grains, at)
         dirty.mark(parts.ledger, model.name, grains - gathered, cause)
         if at is not None and gathered:
             due = next_gathering(at, model.late_every)
             timers.arm(parts.ledger, model.name, [(grain, due) for grain in gathered], cause)
+
+
+def end_gathering(parts: Parts) -> bool:
+    """Have what was gathered recomputed now; whether there was anything."""
+    watermarks, fired = recorded_watermarks(parts), 0
+    for model in parts.pipeline.models:
+        at = of_model(model, parts.pipeline, watermarks)
+        if at is not None and isinstance(model.grain, Window):
+            fired += timers.fire(parts.ledger, model.name, next_gathering(at, model.late_every))
+    return fired > 0
 
 
 def count_too_late(stream: str, rows: pa.Table, parts: Parts) -> dict[str, int]:

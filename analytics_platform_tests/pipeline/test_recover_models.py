@@ -53,5 +53,10 @@ def test_readers_have_the_old_columns_until_the_new_ones_are_published(ledger_ds
     with opened(ledger_dsn, tmp_path, kafka, look, pipeline=CHANGED) as parts:
         lease(parts, "second")
         assert publication.published_versions(parts.ledger, "shop")["revenue"] > before
-    assert seen and all(names == ["minute", "revenue", "orders"] for names in seen[:1])
-    assert sql(settings, catalog_of([ORDERS, PER_CITY]), "from revenue").column_names == ["minute", "city", "revenue"]
+    assert seen and all(names == ["minute", "revenue", "orders", "complete"] for names in seen[:1])
+    assert sql(settings, catalog_of([ORDERS, PER_CITY]), "from revenue").column_names == [
+        "minute",
+        "city",
+        "revenue",
+        "complete",
+    ]

@@ -194,6 +194,14 @@ def _sum(connection: psycopg.Connection, order_id: str) -> dict[str, Any]:
     return total
 
 
+def has_changed(connection: psycopg.Connection, order_id: str) -> bool:
+    """Whether some batch of the order came out otherwise than before, as far as it is done."""
+    row = connection.execute(
+        "select exists (select 1 from rework_batch where id = %s and done_at is not null and changed)", [order_id]
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def batches_left(connection: psycopg.Connection, order_id: str) -> list[BatchId]:
     """The batches of an order that are still to be judged."""
     rows = connection.execute(

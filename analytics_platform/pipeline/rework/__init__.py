@@ -20,7 +20,7 @@ from analytics_platform.ledger.rework import FIRST_ROWS, Chunk, next_rows
 from analytics_platform.pipeline.cycle import CycleReport
 from analytics_platform.pipeline.freeze import FrozenModelError, frozen_models
 from analytics_platform.pipeline.manifests import Circumstances
-from analytics_platform.pipeline.models import Recomputed, mark_touched, recompute_models
+from analytics_platform.pipeline.models import Recomputed, end_gathering, mark_touched, models_asked, recompute_models
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import record_manifests
 from analytics_platform.pipeline.rework.change import (
@@ -28,7 +28,6 @@ from analytics_platform.pipeline.rework.change import (
     cause_of,
     change_of,
     manifests_of,
-    models_asked,
     models_only,
     notes_of,
 )
@@ -123,12 +122,15 @@ def run_chunk(chunk: Chunk, lease: Lease, parts: Parts) -> CycleReport | None:
     scope = scope_of(chunk, parts)
     change = _change(scope, parts)
     attempts.remember(parts.ledger, chunk.order.id, scope.stream, notes_of(scope, change))
-    asked = models_asked(chunk.order, parts.pipeline)
-    if not asked and not change.is_any and not change.touched.num_rows:
+    asked = models_asked([chunk.order], parts.pipeline)
+    mark_touched(scope.stream, scope.silver.rows, cause_of(chunk), parts, only=asked)
+    mark_touched(scope.stream, change.touched, cause_of(chunk), parts)
+    is_something = bool(asked or change.is_any or change.touched.num_rows)
+    if _is_last(chunk, parts) and (is_something or orders.has_changed(parts.ledger, chunk.order.id)):
+        is_something = end_gathering(parts) or is_something
+    if not is_something:
         _done(chunk, lease, parts)
         return None
-    mark_touched(scope.stream, scope.silver.rows, cause_of(chunk), parts, at_once=True, only=asked)
-    mark_touched(scope.stream, change.touched, cause_of(chunk), parts, at_once=True)
     parts.reached(Failpoint.AFTER_DIRTY)
     write_tables(change, parts, lease.epoch)
     return _publish(change, asked, lease, parts, began)
@@ -176,6 +178,11 @@ def _publish(change: Change, asked: set[str], lease: Lease, parts: Parts, began:
     return CycleReport(manifests=manifests, models=models.reports, published_at=now, seconds=seconds)
 
 
+def _is_last(chunk: Chunk, parts: Parts) -> bool:
+    """Whether nothing is left of the order but this."""
+    return not set(orders.batches_left(parts.ledger, chunk.order.id)) - {batch.id for batch in chunk.batches}
+
+
 def _require_asked(models: Recomputed, asked: set[str], chunk: Chunk, parts: Parts) -> None:
     """Raise what kept a model back that was asked for by name.
 
@@ -186,9 +193,9 @@ def _require_asked(models: Recomputed, asked: set[str], chunk: Chunk, parts: Par
     for name in chunk.order.assets:
         if name in models.frozen:
             raise FrozenModelError(name, models.frozen[name])
-    left = set(orders.batches_left(parts.ledger, chunk.order.id)) - {batch.id for batch in chunk.batches}
+    is_last = _is_last(chunk, parts)
     for name in sorted(failed.keys() & asked if chunk.order.assets else ()):
-        if not left or not isinstance(failed[name], DamagedTableError):
+        if is_last or not isinstance(failed[name], DamagedTableError):
             raise failed[name]
 
 

@@ -13,14 +13,13 @@ from analytics_platform.facts import Manifest, Outcome
 from analytics_platform.lake.fingerprint import MASK, row_hashes
 from analytics_platform.lake.select import sums_by_batch
 from analytics_platform.lake.shapes import Layer, hashed
-from analytics_platform.ledger.rework import TODAYS_VERSIONS, Chunk, Order
+from analytics_platform.ledger.rework import Chunk
 from analytics_platform.pipeline.manifests import Circumstances, moved_manifest, newest_after, write_manifest
-from analytics_platform.pipeline.models import count_too_late, with_inputs
+from analytics_platform.pipeline.models import count_too_late
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.rework.elsewhere import Elsewhere, nothing_elsewhere
 from analytics_platform.pipeline.rework.judging import Rejudged
 from analytics_platform.pipeline.rework.scope import Scope
-from analytics_platform.product import Pipeline
 
 MOST_NAMED = 20
 
@@ -72,13 +71,6 @@ def change_of(scope: Scope, rejudged: Rejudged, others: Elsewhere) -> Change:
         touched=pa.concat_tables([rows.select(added.column_names) for rows in (removed, added, scope.lost, *moved)]),
         restated=frozenset(b.id.number for b in scope.batches if _is_restated(b.id.number, scope, rejudged, changed)),
     )
-
-
-def models_asked(order: Order, pipeline: Pipeline) -> set[str]:
-    """The models that an order wants up to date whether their inputs change or not, with those that they read."""
-    if order.assets:
-        return with_inputs(set(order.assets) & set(pipeline.model_names), pipeline)
-    return set(pipeline.model_names) if order.kind in TODAYS_VERSIONS else set()
 
 
 def models_only(scope: Scope, parts: Parts) -> Change:
