@@ -1,5 +1,6 @@
 """The published cut, for readers: SQL and notebooks see one consistent set of table versions, never a commit more."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -172,7 +173,7 @@ def _rows(settings: Settings, table: str, versions: Mapping[str, int], *, is_pas
         raise _not_there(settings, table, versions, "its log cannot be read", is_past=is_past) from error
     if (cut := cut_off(root, version)) is not None:
         raise _not_there(settings, table, versions, f"the commit of version {cut} was cut off", is_past=False)
-    there = {path.name for path in root.iterdir()}
+    there = {entry.name for entry in os.scandir(root)}  # a month's files: by Path it takes ten times as long
     if missing := [path for path in files["path"].to_pylist() if path not in there]:
         named = ", ".join(missing[:NAMED_FILES]) + (" …" if len(missing) > NAMED_FILES else "")
         raise _not_there(settings, table, versions, f"{len(missing)} files are missing: {named}", is_past=is_past)

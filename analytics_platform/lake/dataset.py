@@ -4,16 +4,17 @@ Files form groups of neighbours, and each group says between which values its ro
 at once, so that a point query opens as many files in a month's table as in a day's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import and_
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow.dataset import Dataset, Expression, FileSystemDataset, ParquetFileFormat, UnionDataset, field, scalar
 from pyarrow.fs import LocalFileSystem
 
-FILES_PER_GROUP = 16
+FILES_PER_GROUP = 32
 LOW, HIGH = "min.", "max."
 IN_TIME = "batch"  # what a stream's files are neighbours by; others by the first column that they bound
 
@@ -29,38 +30,48 @@ def dataset_of(root: str, files: pa.Table, columns: pa.Schema) -> Dataset:
     bounded = [name for name in columns.names if {LOW + name, HIGH + name} <= set(files.column_names)]
     if order := [name for name in (IN_TIME, *bounded) if name in bounded][:1]:
         files = files.sort_by(LOW + order[0])
+    paths = [f"{root}/{path}" for path in files["path"].to_pylist()]
+    bounds = [
+        Bounds(field=columns.field(name), low=_listed(files, LOW, name), high=_listed(files, HIGH, name))
+        for name in bounded
+    ]
     system, form = LocalFileSystem(), ParquetFileFormat()
     groups = [
         FileSystemDataset.from_paths(
-            [f"{root}/{path}" for path in group["path"].to_pylist()],
+            paths[first : first + FILES_PER_GROUP],
             schema=columns,
             format=form,
             filesystem=system,
-            root_partition=_between(group, bounded, columns),
+            root_partition=_between(bounds, slice(first, first + FILES_PER_GROUP)),
         )
-        for group in _groups(files)
+        for first in range(0, len(paths), FILES_PER_GROUP)
     ]
     return groups[0] if len(groups) == 1 else UnionDataset(columns, groups)
 
 
-def _groups(files: pa.Table) -> Iterator[pa.Table]:
-    for first in range(0, files.num_rows, FILES_PER_GROUP):
-        yield files.slice(first, FILES_PER_GROUP)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """A column, and its lowest and highest value in each file; None where nothing is known."""
+
+    field: pa.Field
+    low: Sequence[Any]
+    high: Sequence[Any]
 
 
-def _between(group: pa.Table, bounded: Sequence[str], columns: pa.Schema) -> Expression:
+def _listed(files: pa.Table, edge: str, name: str) -> list[Any]:
+    return files[edge + name].to_pylist()
+
+
+def _between(bounds: Sequence[Bounds], group: slice) -> Expression:
     """What holds of every row of the group's files; a null is never ruled out, for nobody counts them.
 
     One comparison at a time with its null: this is the form that Arrow draws conclusions from.
     """
     limits = [scalar(True)]
-    for name in bounded:
-        column, low, high = field(name), group[LOW + name], group[HIGH + name]
-        if low.null_count == high.null_count == 0:
-            limits.append((column >= _typed(pc.min(low), columns, name)) | column.is_null())
-            limits.append((column <= _typed(pc.max(high), columns, name)) | column.is_null())
+    for one in bounds:
+        low, high = one.low[group], one.high[group]
+        if None not in low and None not in high:
+            column, kind = field(one.field.name), one.field.type
+            limits.append((column >= pa.scalar(min(low), kind)) | column.is_null())
+            limits.append((column <= pa.scalar(max(high), kind)) | column.is_null())
     return reduce(and_, limits)
-
-
-def _typed(value: pa.Scalar, columns: pa.Schema, name: str) -> pa.Scalar:
-    return value.cast(columns.field(name).type)
