@@ -13,7 +13,7 @@ import psutil
 
 from analytics_platform_tests.bench.ground import Backlog, Ground
 from analytics_platform_tests.bench.schedule import Side
-from analytics_platform_tests.bench.sides.stage import Task
+from analytics_platform_tests.bench.sides.stage import SAYS, Task
 
 SAMPLE_SECONDS = 0.05
 
@@ -90,11 +90,14 @@ def _measured(side: str, events: int, process: subprocess.Popen[str], ground: Gr
 
 
 def _expect(process: subprocess.Popen[str]) -> str:
+    """What it says next to us; nothing once it has ended well."""
     assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line and process.wait(60):
+    for line in process.stdout:
+        if line.startswith(SAYS):
+            return line.removeprefix(SAYS)
+    if process.wait(60):
         raise RuntimeError(f"{process.args} ended with {process.returncode}")
-    return line
+    return ""
 
 
 def _tell(process: subprocess.Popen[str]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 AVRO_SCHEMA = Path(__file__).resolve().parents[3] / "schemas" / "bids" / "value" / "1.avsc"
+SAYS = "bench: "  # in front of what is meant for the runner: a JVM writes to the same output
 PREFIX_BYTES = 5  # in front of each value: the schema's id, as Confluent's clients write it
 
 
@@ -76,5 +77,5 @@ def _profiled(work: Callable[[], int], file: str) -> int:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(f"{SAYS}{line}\n")
     sys.stdout.flush()
