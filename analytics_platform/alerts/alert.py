@@ -8,9 +8,11 @@ from hashlib import sha256
 from types import MappingProxyType
 
 from analytics_platform.product import Severity
+from analytics_platform.product.severity import Freshness, Impact, Readers, severity_of
 
 MOST_NAMED = 20
 CHECK_FAILING = "CheckFailing"
+FRESHNESS = "freshness"  # the check of each stream that compares with what is promised
 DOCS = "docs/alerts.md"
 
 Column = tuple[str, str | None]  # an asset and its column; None: its rows as a whole
@@ -120,10 +122,19 @@ def _alert(cause: Column, group: Sequence[Failing], known: Known, frozen: Mappin
         "batches": named + (f" and {len(batches) - MOST_NAMED} more" if len(batches) > MOST_NAMED else ""),
         "also failing below": ", ".join(below),
         "frozen": ", ".join(waiting),
+        "sev": severity_of(_impact(group, worst)),
         "runbook": DOCS,
     }
     return Alert(
         labels={name: value for name, value in labels.items() if value},
         annotations={name: value for name, value in annotations.items() if value},
         starts_at=min(f.since for f in group),
+    )
+
+
+def _impact(group: Sequence[Failing], worst: Severity) -> Impact:
+    """What failing checks do to readers: an error holds rows back, a warning touches nobody."""
+    return Impact(
+        readers=Readers.LACKING if worst is Severity.ERROR else Readers.UNTOUCHED,
+        freshness=Freshness.BROKEN if any(f.check == FRESHNESS for f in group) else Freshness.KEPT,
     )

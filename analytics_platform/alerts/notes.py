@@ -7,6 +7,7 @@ from typing import Any
 
 from analytics_platform.alerts.alert import DOCS, Alert, Known
 from analytics_platform.product import Severity
+from analytics_platform.product.severity import Freshness, Impact, Readers, severity_of
 
 TOLD_FOR = timedelta(days=1)  # what happened once and does not end by itself
 
@@ -22,6 +23,11 @@ class Note:
     at: datetime
 
 
+UNTOUCHED, ROWS_LOST = Impact(), Impact(readers=Readers.WRONG)
+ROWS_LACK, LATE = Impact(readers=Readers.LACKING), Impact(freshness=Freshness.BROKEN)
+NOTHING_NEW = Impact(readers=Readers.LACKING, freshness=Freshness.BROKEN)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
     """How a kind of note is told; one that `lasts` stands until something says that it is over."""
@@ -30,27 +36,52 @@ class _Kind:
     severity: Severity
     lasts: bool
     says: str
+    impact: Impact = UNTOUCHED
 
 
 KINDS = {
-    "run failing": _Kind(name="RunsFailing", severity=Severity.ERROR, lasts=True, says="its runs keep failing"),
-    "run failed": _Kind(name="RunFailed", severity=Severity.ERROR, lasts=False, says="a run failed"),
-    "model failing": _Kind(name="ModelFailing", severity=Severity.ERROR, lasts=True, says="cannot be recomputed"),
-    "sensor failing": _Kind(name="SensorFailing", severity=Severity.ERROR, lasts=True, says="its ticks fail"),
-    "daemon stuck": _Kind(name="DaemonStuck", severity=Severity.ERROR, lasts=True, says="gives no sign of life"),
-    "planning failing": _Kind(name="PlanningFailing", severity=Severity.ERROR, lasts=True, says="cannot be planned"),
+    "run failing": _Kind(
+        name="RunsFailing", severity=Severity.ERROR, lasts=True, says="its runs keep failing", impact=NOTHING_NEW
+    ),
+    "run failed": _Kind(name="RunFailed", severity=Severity.ERROR, lasts=False, says="a run failed", impact=ROWS_LACK),
+    "model failing": _Kind(
+        name="ModelFailing", severity=Severity.ERROR, lasts=True, says="cannot be recomputed", impact=ROWS_LACK
+    ),
+    "sensor failing": _Kind(
+        name="SensorFailing", severity=Severity.ERROR, lasts=True, says="its ticks fail", impact=LATE
+    ),
+    "daemon stuck": _Kind(
+        name="DaemonStuck", severity=Severity.ERROR, lasts=True, says="gives no sign of life", impact=NOTHING_NEW
+    ),
+    "planning failing": _Kind(
+        name="PlanningFailing", severity=Severity.ERROR, lasts=True, says="cannot be planned", impact=NOTHING_NEW
+    ),
     "freshness missed": _Kind(
-        name="FreshnessMissed", severity=Severity.WARN, lasts=True, says="waits for longer than was promised"
+        name="FreshnessMissed",
+        severity=Severity.WARN,
+        lasts=True,
+        says="waits for longer than was promised",
+        impact=LATE,
     ),
     "rows taken back": _Kind(
-        name="RowsTakenBack", severity=Severity.WARN, lasts=False, says="what you read was taken back"
+        name="RowsTakenBack", severity=Severity.WARN, lasts=False, says="what you read was taken back", impact=ROWS_LACK
     ),
     "batch retracted": _Kind(
-        name="BatchRetracted", severity=Severity.WARN, lasts=False, says="rows that readers had were taken back"
+        name="BatchRetracted",
+        severity=Severity.WARN,
+        lasts=False,
+        says="rows that readers had were taken back",
+        impact=ROWS_LACK,
     ),
-    "offsets lost": _Kind(name="OffsetsLost", severity=Severity.ERROR, lasts=False, says="offsets are lost"),
-    "log shortened": _Kind(name="LogShortened", severity=Severity.ERROR, lasts=False, says="its log was cut"),
-    "transaction hanging": _Kind(name="TransactionHanging", severity=Severity.WARN, lasts=False, says="stands still"),
+    "offsets lost": _Kind(
+        name="OffsetsLost", severity=Severity.ERROR, lasts=False, says="offsets are lost", impact=ROWS_LOST
+    ),
+    "log shortened": _Kind(
+        name="LogShortened", severity=Severity.ERROR, lasts=False, says="its log was cut", impact=ROWS_LOST
+    ),
+    "transaction hanging": _Kind(
+        name="TransactionHanging", severity=Severity.WARN, lasts=False, says="stands still", impact=LATE
+    ),
     "schema proposed": _Kind(
         name="SchemaProposed", severity=Severity.WARN, lasts=False, says="what you read is about to change"
     ),
@@ -81,7 +112,12 @@ def alert_of(note: Note, known: Known) -> Alert | None:
     details = {name: str(value) for name, value in note.body.items()}
     return Alert(
         labels=labels,
-        annotations={"summary": f"{note.key}: {kind.says}", "runbook": DOCS, **details},
+        annotations={
+            "summary": f"{note.key}: {kind.says}",
+            "sev": severity_of(kind.impact),
+            "runbook": DOCS,
+            **details,
+        },
         starts_at=note.at,
         ends_at=None if kind.lasts else note.at + TOLD_FOR,
     )

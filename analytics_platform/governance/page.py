@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from analytics_platform.governance.change import ChangeClass
 from analytics_platform.governance.policy import OWNER, BreakGlass, Need, Person, Policy, Rule, Verdict
+from analytics_platform.product.severity import ASKS, LONG_OVERDUE, Freshness, Impact, Readers, severity_of
 
 MEANINGS = {
     ChangeClass.DOCUMENTATION: "other words about the same fields",
@@ -12,6 +13,11 @@ MEANINGS = {
     ChangeClass.PERSONAL_DATA: "a field comes, goes or changes that is personal data",
     ChangeClass.BREAKING: "readers or writers of other versions are hurt",
     ChangeClass.LAKE_BREAKING: "silver's table or a model cannot follow; no approval changes that",
+}
+TOUCHED = {
+    Readers.UNTOUCHED: "notice nothing",
+    Readers.LACKING: "lack rows that are held back, frozen or not computed",
+    Readers.WRONG: "are served what is not so, or rows are lost",
 }
 HEAD = """\
 # Governance
@@ -24,7 +30,7 @@ Who must agree to a change of a schema before it is published. How: [approve-a-s
 
 def page_of(policy: Policy) -> str:
     """The page, in Markdown."""
-    return "\n".join([HEAD, *_rules(policy), *_people(policy), *_terms(policy)]).rstrip() + "\n"
+    return "\n".join([HEAD, *_rules(policy), *_people(policy), *_terms(policy), *_severities()]).rstrip() + "\n"
 
 
 def _rules(policy: Policy) -> Iterator[str]:
@@ -98,6 +104,19 @@ def _terms(policy: Policy) -> Iterator[str]:
         yield f"- What has waited for {_hours(policy.escalation.after)} goes to {policy.escalation.to}."
     if policy.review_by:
         yield f"- This policy is to be looked at again by {policy.review_by}."
+
+
+def _severities() -> Iterator[str]:
+    yield "\n## Severity\n"
+    yield "How bad an incident is; alerts carry it as `sev`. Personal data where it must not be is always SEV1.\n"
+    yield f"| readers | on time | later than promised | later than {LONG_OVERDUE} times that |"
+    yield "|---|---|---|---|"
+    for readers, words in TOUCHED.items():
+        found = (severity_of(Impact(readers=readers, freshness=freshness)) for freshness in Freshness)
+        yield f"| {words} | {' | '.join(found)} |"
+    yield ""
+    for sev, asked in ASKS.items():
+        yield f"- {sev}: {asked}."
 
 
 def _glass(rule: BreakGlass | None) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,3 +100,17 @@ def test_what_is_no_check_ends_only_when_it_is_said_to_be_over():
     assert changed_alerts({run.key: run}, {}, (), NOON) == []
     (ended,) = changed_alerts({run.key: run}, {}, {run.key}, NOON)
     assert ended.ends_at == NOON
+
+
+@pytest.mark.parametrize(
+    ("changed", "sev"),
+    [
+        ({}, "SEV3"),
+        ({"check": "freshness"}, "SEV2"),
+        ({"severity": "warn", "check": "freshness"}, "SEV3"),
+        ({"severity": "warn"}, "SEV4"),
+    ],
+)
+def test_an_alert_says_how_bad_it_is_and_stays_the_same_alert_when_that_changes(changed, sev):
+    (alert,) = alerts_of([replace(BROKEN, **changed)], KNOWN).values()
+    assert alert.annotations["sev"] == sev and sev not in alert.labels.values()
