@@ -94,6 +94,12 @@ KINDS = {
     "approval waits": _Kind(
         name="ApprovalWaits", severity=Severity.WARN, lasts=False, says="has waited for its votes for too long"
     ),
+    "policy review due": _Kind(
+        name="PolicyReviewDue", severity=Severity.WARN, lasts=False, says="should have been looked at again by then"
+    ),
+    "adopted unapproved": _Kind(
+        name="AdoptedUnapproved", severity=Severity.ERROR, lasts=False, says="came by git without its votes"
+    ),
     "glass broken": _Kind(
         name="GlassBroken", severity=Severity.ERROR, lasts=False, says="may be published without its votes"
     ),

@@ -9,6 +9,9 @@ import click
 
 from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.cli.registrar import registrar
+from analytics_platform.governance.record import NoFacts
+from analytics_platform.governance.store import LedgerFacts
+from analytics_platform.pipeline.governance.merging import unapproved
 from analytics_platform.pipeline.governance.opening import judge_for
 from analytics_platform.postgres import connect
 from analytics_platform.products import catalog
@@ -37,16 +40,20 @@ class NamedId(click.ParamType):
     "--check", is_flag=True, help="Change nothing; exit code 1 if there is something to do, or edited by hand."
 )
 @click.option("--against", default=None, help="With --check: a commit whose ids must still be there, as origin/main.")
+@click.option(
+    "--offline", is_flag=True, help="With --check: ask no database; votes of people with tokens do not count."
+)
 @click.option("--id", "ids", type=NamedId(), multiple=True, help="An id that data is written in already.")
 @as_json
-def sync_command(check: bool, against: str | None, ids: Sequence[Any], as_json: bool) -> None:
+def sync_command(check: bool, against: str | None, offline: bool, ids: Sequence[Any], as_json: bool) -> None:
     """Give published schemas their ids, write schemas/ids.lock, and write down what only the registry knows.
 
-    Ids are given once, by the registry's Postgres. Nothing is committed: review what changed, then commit it.
+    Ids are given once, by the registry's Postgres. Nothing is committed: review what changed, then commit it. With
+    --check --against, versions that got an id since that commit must also have what the policy asks for.
     """
     settings = read_settings()
     if check:
-        _check(settings, against, as_json)
+        _say_problems(_offline(settings, against) if offline else _with_ledger(settings, against), as_json)
         return
     with registrar(settings) as registry:
         judge = judge_for(registry, catalog(), opens=False)
@@ -58,11 +65,24 @@ def sync_command(check: bool, against: str | None, ids: Sequence[Any], as_json: 
         click.echo(line)
 
 
-def _check(settings: Settings, against: str | None, as_json: bool) -> None:
+def _offline(settings: Settings, against: str | None) -> list[str]:
     problems = gate(settings.schema_dir, against)
-    if not problems:
-        with connect(settings.ledger_dsn, application="ap schema") as connection:
-            problems = unsynced(connection, settings.schema_dir)
+    if problems or not against:
+        return problems
+    return unapproved(settings.schema_dir, against, NoFacts(), catalog())
+
+
+def _with_ledger(settings: Settings, against: str | None) -> list[str]:
+    problems = gate(settings.schema_dir, against)
+    if problems:
+        return problems
+    with connect(settings.ledger_dsn, application="ap schema") as connection:
+        found = unsynced(connection, settings.schema_dir)
+        facts = LedgerFacts(connection)
+        return [*found, *(unapproved(settings.schema_dir, against, facts, catalog()) if against else [])]
+
+
+def _say_problems(problems: list[str], as_json: bool) -> None:
     if as_json:
         say_json({"problems": problems})
     else:

@@ -18,6 +18,7 @@ from analytics_platform.definitions.sensors import failed_in_a_row
 from analytics_platform.errors import PlatformError
 from analytics_platform.facts import StreamSchemas
 from analytics_platform.ledger.postgres import alarms
+from analytics_platform.pipeline.governance.adoption import look_at_adopted
 from analytics_platform.pipeline.governance.escalate import escalate
 from analytics_platform.pipeline.governance.readers import note_unregistered, unregistered_readers
 from analytics_platform.pipeline.governance.taken_back import tell_consumers
@@ -51,16 +52,27 @@ def alert_sensor(declared: Catalog, schemas: Mapping[str, StreamSchemas]) -> dg.
         try:
             with connect(settings.ledger_dsn, application="alerts") as ledger:
                 look_at_dagster(context.instance, ledger, declared, now)
-                escalate(ledger, settings.schema_dir, now)
+                problems = look_at_governance(ledger, settings, declared, now)
                 if not looked or now - looked[0] >= READERS_EVERY:
                     looked[:] = [now]
                     look_at_readers(ledger, settings, declared, now)
-                problems = deliver(ledger, destinations_of(settings), found[0], now)
+                problems += deliver(ledger, destinations_of(settings), found[0], now)
         except PlatformError as error:
             return dg.SkipReason(str(error))
         return dg.SkipReason("; ".join(problems) or "everything is delivered")
 
     return sensor
+
+
+def look_at_governance(ledger: psycopg.Connection, settings: Settings, declared: Catalog, now: datetime) -> list[str]:
+    """Note what waits, is due, or came around the gate; a policy that cannot be read holds no other alert up."""
+    try:
+        escalate(ledger, settings.schema_dir, now)
+        look_at_adopted(ledger, settings.schema_dir, declared, now)
+    except PlatformError as error:
+        log.warning("governance.not_looked_at", extra={"reason": str(error)})
+        return [str(error)]
+    return []
 
 
 def look_at_readers(ledger: psycopg.Connection, settings: Settings, declared: Catalog, now: datetime) -> None:

@@ -69,9 +69,10 @@ def _need(need: Need) -> str:
 
 
 def _people(policy: Policy) -> Iterator[str]:
-    if not policy.people:
-        return
     yield "## People\n"
+    if not policy.people:
+        yield "Nobody is named: no rule asks for anybody.\n"
+        return
     yield "| who | are |"
     yield "|---|---|"
     for role, names in sorted(policy.roles.items()):
@@ -100,10 +101,10 @@ def _terms(policy: Policy) -> Iterator[str]:
     yield f"- What breaks at level {policy.at_least} is breaking, whatever level a subject asks for itself."
     yield f"- A deprecated version has {_days(policy.sunset)}, unless its sunset says otherwise."
     yield _glass(policy.break_glass)
-    if policy.escalation:
-        yield f"- What has waited for {_hours(policy.escalation.after)} goes to {policy.escalation.to}."
-    if policy.review_by:
-        yield f"- This policy is to be looked at again by {policy.review_by}."
+    waits = policy.escalation
+    yield f"- What has waited for {_hours(waits.after)} goes to {waits.to}." if waits else "- Nobody is escalated to."
+    again = f"is to be looked at again by {policy.review_by}" if policy.review_by else "has no day of review"
+    yield f"- This policy {again}."
 
 
 def _severities() -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -122,7 +122,7 @@ class Policy:
     approvals_last: timedelta = timedelta(days=30)
     at_least: Compatibility = Compatibility.NONE
     sunset: timedelta = timedelta(days=30)
-    review_by: str = ""
+    review_by: date | None = None
     digest: str = ""
 
     def rule_for(self, subject: str, change: ChangeClass, now: datetime) -> Rule:

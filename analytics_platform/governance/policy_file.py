@@ -81,7 +81,7 @@ def _parsed(text: str, where: str) -> Policy:
         approvals_last=_days(content.get("approvals_last_days", 30), f"{where}, approvals_last_days"),
         at_least=_level(content.get("at_least", Compatibility.NONE), f"{where}, at_least"),
         sunset=_days(content.get("sunset_days", 30), f"{where}, sunset_days"),
-        review_by=str(content.get("review_by", "")),
+        review_by=_day(content.get("review_by"), f"{where}, review_by"),
         digest=sha256(text.encode()).hexdigest(),
     )
     _require_whole(policy, where)
@@ -238,6 +238,12 @@ def _instant(found: Any, where: str) -> datetime:
     if isinstance(found, date):
         return datetime.combine(found, time.max, UTC)
     raise DeclarationError(where, f"until is {found!r}", "write the last day, as 2027-01-31")
+
+
+def _day(found: Any, where: str) -> date | None:
+    if found is not None and (isinstance(found, datetime) or not isinstance(found, date)):
+        raise DeclarationError(where, f"is {found!r}", "write a day, as 2027-01-31")
+    return found
 
 
 def _days(found: Any, where: str) -> timedelta:

@@ -17,6 +17,7 @@ class Step(StrEnum):
     WITHDRAWN = "withdrawn"  # what was said on a seat before
     GLASS_BROKEN = "glass broken"
     PERMITTED = "permitted"  # the gate let it through: written before it is published
+    ADOPTED = "adopted"  # it came by git, with an id that was given elsewhere
     DEPRECATED = "deprecated"
     ARCHIVED = "archived"
     KEPT = "kept"  # archiving was refused
@@ -58,3 +59,15 @@ class Facts(Protocol):
     def of(self, subject: str) -> list[Fact]:
         """All of a subject, oldest first."""
         ...
+
+
+class NoFacts:
+    """Where no ledger is asked: nothing is known, and nothing is kept."""
+
+    def record(self, fact: Fact) -> None:
+        """Nowhere; raises LookupError, for a step that is not kept must not be taken."""
+        raise LookupError(f"{fact.step} of {fact.subject} version {fact.version}: no ledger is asked here")
+
+    def of(self, subject: str) -> list[Fact]:
+        """Nothing."""
+        return []

@@ -71,6 +71,7 @@ def test_an_exception_goes_first_until_its_day_is_over():
         (WHOLE + "delegations: [{from: ana, to: zoe, until: 2026-06-01}]", "to is 'zoe'"),
         (WHOLE + "break_glass: {roles: [board]}", "hours: is None"),
         (WHOLE + "at_least: STRICT", "write one of NONE"),
+        (WHOLE + "review_by: soon", "review_by: is 'soon'"),
         (WHOLE + "author_may_approve: maybe", "write true or false"),
     ],
 )  # fmt: skip

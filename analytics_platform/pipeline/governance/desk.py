@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from analytics_platform.errors import ForbiddenError
 from analytics_platform.governance.approval import Approval, BrokenGlass, Proposal, Standing, standing
 from analytics_platform.governance.change import Change
 from analytics_platform.governance.consumers import CONSUMERS_FILE, Consumer, parse_consumers
@@ -32,6 +33,10 @@ def _utc_now() -> datetime:
 
 def _silently(_: str, __: str, ___: Mapping[str, str]) -> None:
     """Nobody listens."""
+
+
+def _only_looks(_: Mapping[str, Edit], message: str, __: Person | None) -> None:
+    raise ForbiddenError("schemas", f"are only looked at here, and not changed ({message})", "use `ap schema`")
 
 
 def _nobody(_: str) -> str | None:
@@ -79,7 +84,7 @@ class Desk:
 
     folder: Path
     facts: Facts
-    write: Write
+    write: Write = _only_looks
     declared: Catalog = NOBODY
     signer_of: Callable[[str], str | None] = _nobody
     now: Callable[[], datetime] = _utc_now

@@ -1,15 +1,17 @@
-"""Changes that have waited for their votes for longer than the policy lets them: told once to whom it names."""
+"""What has waited for longer than the policy lets it, a change or the policy itself: told once to whom it names."""
 
 from datetime import datetime
 from pathlib import Path
 
 import psycopg
 
+from analytics_platform.governance.policy import Escalation, Policy
+from analytics_platform.governance.policy_file import POLICY_FILE
 from analytics_platform.governance.record import Step
 from analytics_platform.ledger.postgres.alarms import raise_once
 from analytics_platform.pipeline.governance.desk import policy_of
 
-WAITING = "approval waits"
+WAITING, REVIEW = "approval waits", "policy review due"
 ASKED = """
     select f.subject, f.version, min(f.at) from governance_fact f
     where f.step = %s and f.at < %s and not exists (
@@ -19,12 +21,21 @@ ASKED = """
 
 
 def escalate(ledger: psycopg.Connection, folder: Path, now: datetime) -> int:
-    """Tell of every change that was reviewed that long ago and never let through; returns how many are told of now."""
-    rule = policy_of(folder).escalation
-    if rule is None:
+    """Tell of each change that was reviewed too long ago, and of a policy whose day has come; returns how many now."""
+    policy = policy_of(folder)
+    return _review(ledger, policy, now) + (_waiting(ledger, policy.escalation, now) if policy.escalation else 0)
+
+
+def _review(ledger: psycopg.Connection, policy: Policy, now: datetime) -> int:
+    if policy.review_by is None or now.date() <= policy.review_by:
         return 0
-    rows = ledger.execute(ASKED, [Step.REVIEWED, now - rule.after, Step.PERMITTED]).fetchall()
+    owner = {"owner": policy.escalation.to} if policy.escalation else {}
+    return int(raise_once(ledger, REVIEW, f"{POLICY_FILE} {policy.review_by}", owner, now))
+
+
+def _waiting(ledger: psycopg.Connection, rule: Escalation, now: datetime) -> int:
     told = 0
+    rows = ledger.execute(ASKED, [Step.REVIEWED, now - rule.after, Step.PERMITTED]).fetchall()
     for subject, version, since in rows:
         body = {"owner": rule.to, "waits since": since.isoformat(timespec="minutes")}
         told += raise_once(ledger, WAITING, f"{subject} version {version}", body, now)

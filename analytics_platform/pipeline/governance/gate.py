@@ -38,9 +38,7 @@ class Gate:
         if damage.lake:
             raise IncompatibleError(subject, LAKE, damage.lake)
         if refused:
-            raise UnapprovedError(
-                subject, case.number, [f"nobody: {', '.join(sorted(refused))} is refused"], "not opened"
-            )
+            raise UnapprovedError(subject, case.number, objections_of(case), "not opened")
         if not case.standing.may_publish:
             self._ask(case, snapshot, proposed)
         if policy is not LIGHT:
@@ -52,6 +50,13 @@ class Gate:
         raise UnapprovedError(
             case.proposal.change.subject, case.number, in_words(case.standing.missing), f"schemas/{case.place.base}"
         )
+
+
+def objections_of(case: Case) -> list[str]:
+    """What the policy has against a change being published now, in words; nothing where it may be."""
+    if case.standing.refused:
+        return [f"nobody: {', '.join(sorted(case.standing.refused))} is refused"]
+    return [] if case.standing.may_publish else in_words(case.standing.missing)
 
 
 def in_words(missing: tuple[Need, ...]) -> list[str]:

@@ -24,7 +24,7 @@ def faults(folder: Path, page: Path | None = None) -> list[str]:
     except PlatformError as error:
         return [str(error)]
     found = []
-    if page and page.exists() and page.read_text(encoding="utf-8") != page_of(policy):
+    if page and not (page.exists() and page.read_text(encoding="utf-8") == page_of(policy)):
         found.append(f"{page.name}: is not what {POLICY_FILE} says; {PAGE_REMEDY}")
     return [*found, *_of_proposals(folder, policy)]
 

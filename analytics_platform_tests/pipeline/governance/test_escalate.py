@@ -31,3 +31,13 @@ def test_what_was_let_through_or_is_young_is_not_told_of_and_the_rest_once(ledge
 def test_a_policy_without_escalation_tells_nobody(ledger, tmp_path):
     LedgerFacts(ledger).record(fact("waits-value", Step.REVIEWED))
     assert escalate(ledger, tmp_path, NOW + 99 * DAY) == 0
+
+
+def test_a_policy_whose_day_of_review_is_over_is_told_of_once(ledger, tmp_path):
+    until = (NOW + 2 * DAY).date()
+    (tmp_path / "governance.yaml").write_text(
+        WHOLE + f"escalation: {{after_hours: 48, to: board}}\nreview_by: {until}\n"
+    )
+    assert [escalate(ledger, tmp_path, NOW + days * DAY) for days in (1, 2, 3, 4)] == [0, 0, 1, 0]
+    [(kind, body)] = ledger.execute("select kind, body from outbox").fetchall()
+    assert (kind, body["owner"]) == ("policy review due", "board")
