@@ -91,6 +91,9 @@ KINDS = {
     "reader unregistered": _Kind(
         name="ReaderUnregistered", severity=Severity.WARN, lasts=True, says="a consumer group that nobody registered"
     ),
+    "version overdue": _Kind(
+        name="VersionOverdue", severity=Severity.WARN, lasts=True, says="is written in, and its sunset is over"
+    ),
     "approval waits": _Kind(
         name="ApprovalWaits", severity=Severity.WARN, lasts=False, says="has waited for its votes for too long"
     ),

@@ -21,6 +21,7 @@ from analytics_platform.ledger.postgres import alarms
 from analytics_platform.pipeline.governance.adoption import look_at_adopted
 from analytics_platform.pipeline.governance.escalate import escalate
 from analytics_platform.pipeline.governance.readers import note_unregistered, unregistered_readers
+from analytics_platform.pipeline.governance.sunset import look_at_sunsets
 from analytics_platform.pipeline.governance.taken_back import tell_consumers
 from analytics_platform.pipeline.known import known_of
 from analytics_platform.postgres import connect
@@ -30,7 +31,7 @@ from analytics_platform.settings import Settings, read_settings
 log = logging.getLogger(__name__)
 LOOKS_BACK = timedelta(hours=6)  # for failed runs that nobody was told of: longer than the daemon may have been down
 MOST_RUNS = 50
-READERS_EVERY = timedelta(minutes=1)  # between two looks at the broker's consumer groups
+USE_EVERY = timedelta(minutes=1)  # between two looks at who reads and writes what: groups on the broker, rows by schema
 TICKS_IN_A_ROW = 3  # that fail before a sensor is an alert
 
 
@@ -53,9 +54,9 @@ def alert_sensor(declared: Catalog, schemas: Mapping[str, StreamSchemas]) -> dg.
             with connect(settings.ledger_dsn, application="alerts") as ledger:
                 look_at_dagster(context.instance, ledger, declared, now)
                 problems = look_at_governance(ledger, settings, declared, now)
-                if not looked or now - looked[0] >= READERS_EVERY:
+                if not looked or now - looked[0] >= USE_EVERY:
                     looked[:] = [now]
-                    look_at_readers(ledger, settings, declared, now)
+                    look_at_use(ledger, settings, declared, now)
                 problems += deliver(ledger, destinations_of(settings), found[0], now)
         except PlatformError as error:
             return dg.SkipReason(str(error))
@@ -75,18 +76,18 @@ def look_at_governance(ledger: psycopg.Connection, settings: Settings, declared:
     return []
 
 
-def look_at_readers(ledger: psycopg.Connection, settings: Settings, declared: Catalog, now: datetime) -> None:
-    """Tell registered readers of what was taken back, and note those that nobody registered.
+def look_at_use(ledger: psycopg.Connection, settings: Settings, declared: Catalog, now: datetime) -> None:
+    """Tell registered readers of what was taken back, note versions in use after their sunset, and unknown readers.
 
     What was told of the latter stands while the broker cannot be asked.
     """
+    folder, streams = settings.schema_dir, list(declared.streams.values())
     try:
-        tell_consumers(ledger, settings.schema_dir, declared, now)
-        found = unregistered_readers(settings.kafka_bootstrap, settings.schema_dir, declared.streams.values())
+        tell_consumers(ledger, folder, declared, now)
+        look_at_sunsets(ledger, folder, streams, now)
+        note_unregistered(ledger, unregistered_readers(settings.kafka_bootstrap, folder, streams), now)
     except PlatformError as error:
-        log.warning("readers.not_seen", extra={"reason": str(error)})
-        return
-    note_unregistered(ledger, found, now)
+        log.warning("use.not_seen", extra={"reason": str(error)})
 
 
 def look_at_dagster(instance: DagsterInstance, ledger: psycopg.Connection, declared: Catalog, now: datetime) -> None:

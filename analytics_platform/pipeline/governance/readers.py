@@ -6,12 +6,10 @@ from pathlib import Path
 
 import psycopg
 
-from analytics_platform.alerts.deliver import resolve, standing
-from analytics_platform.alerts.notes import KINDS
 from analytics_platform.governance.readers import Unregistered, unregistered
 from analytics_platform.ingest.kafka.groups import committed_topics
-from analytics_platform.ledger.postgres.alarms import raise_open
 from analytics_platform.pipeline.governance.desk import consumers_of_folder
+from analytics_platform.pipeline.governance.telling import tell_while
 from analytics_platform.product import Stream
 
 KIND = "reader unregistered"
@@ -25,8 +23,4 @@ def unregistered_readers(bootstrap: str, folder: Path, streams: Iterable[Stream]
 
 def note_unregistered(ledger: psycopg.Connection, found: Iterable[Unregistered], now: datetime) -> None:
     """Tell of each once, to the stream's owner, and say that it is over when it is registered or gone."""
-    there = {each.name: each for each in found}
-    for name, each in there.items():
-        raise_open(ledger, KIND, name, {"group": each.group, "stream": each.stream}, now)
-    told = [alert for alert in standing(ledger, now) if alert.labels.get("alertname") == KINDS[KIND].name]
-    resolve(ledger, [alert for alert in told if alert.labels["subject"] not in there], now)
+    tell_while(ledger, KIND, {each.name: {"group": each.group, "stream": each.stream} for each in found}, now)

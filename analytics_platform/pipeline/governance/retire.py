@@ -40,6 +40,8 @@ def deprecate(
     until = sunset or (desk.now() + desk.policy().sunset).date()
     desk.facts.record(_fact(desk, version, Step.DEPRECATED, who, {"sunset": until.isoformat()}))
     registrar.set_states(version.subject, [version], VersionState.DEPRECATED, until)
+    warned = {"owner": desk.owner(version.subject), "sunset": until.isoformat()}
+    desk.tell("version deprecated", f"{name_of(version)} for its producers", warned)
     for each in consumers_of(desk.consumers(), version.subject, version.version):
         body = {"owner": each.owner, "consumer": each.name, "sunset": until.isoformat()}
         desk.tell("version deprecated", f"{name_of(version)} for {each.name}", body)

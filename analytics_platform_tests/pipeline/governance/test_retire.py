@@ -6,6 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
+from analytics_platform.alerts.alert import Known
+from analytics_platform.alerts.deliver import fold, standing
 from analytics_platform.errors import ForbiddenError, StillNeededError
 from analytics_platform.facts import SchemaFormat
 from analytics_platform.governance.store import LedgerFacts
@@ -13,6 +15,7 @@ from analytics_platform.ledger.postgres.lease import taken
 from analytics_platform.pipeline import upkeep
 from analytics_platform.pipeline.governance.opening import desk_of
 from analytics_platform.pipeline.governance.retire import archive, deprecate, needed_by, version_of
+from analytics_platform.pipeline.governance.sunset import look_at_sunsets
 from analytics_platform.product import Catalog
 from analytics_platform.registry import store
 from analytics_platform.registry.git import Repository
@@ -79,6 +82,10 @@ def archived(registrar, desk, parts, tmp_path):
     return []
 
 
+def is_overdue(alert):
+    return alert.labels["alertname"] == "VersionOverdue"
+
+
 def test_it_is_kept_for_kafka_then_for_bronze_and_goes_after_both(registrar, desk, parts, kafka, clock, tmp_path):
     kafka.append("bids", 0, [written(bid(n), id_) for n, id_ in enumerate((NEW, OLD, NEW))])
     lease(parts, "first")
@@ -116,8 +123,31 @@ def test_a_consumer_that_names_it_keeps_it_and_is_told_of_its_sunset(registrar, 
     assert until == date(2027, 1, 31)
     assert "1: {state: deprecated, sunset: 2027-01-31}" in (registrar.folder / "bids" / "subject.yaml").read_text()
     assert archived(registrar, desk, parts, tmp_path) == ["consumer fraud (team:fraud), which reads it"]
-    told = registrar.connection.execute("select kind, key, body ->> 'owner' from outbox").fetchall()
-    assert told == [("version deprecated", "bids-value version 1 for fraud", "team:fraud")]
+    told = registrar.connection.execute("select kind, key, body ->> 'owner' from outbox order by id").fetchall()
+    assert told == [
+        ("version deprecated", "bids-value version 1 for its producers", "team:undecided"),
+        ("version deprecated", "bids-value version 1 for fraud", "team:fraud"),
+    ]
+
+
+def test_who_owns_the_stream_is_told_while_it_is_written_in_after_its_sunset(registrar, desk, parts, kafka, clock):
+    kafka.append("bids", 0, [written(bid(n), id_) for n, id_ in enumerate((NEW, OLD, NEW))])
+    lease(parts, "first")
+    retire(registrar, desk, NOON.date())
+    streams = CONFLUENT.streams
+
+    def overdue(now):
+        look_at_sunsets(registrar.connection, registrar.folder, streams, now)
+        fold(registrar.connection, Known(), now)
+        return [alert.labels["subject"] for alert in standing(registrar.connection, now) if is_overdue(alert)]
+
+    found = [overdue(NOON), overdue(NOON + DAY), overdue(NOON + DAY)]
+    clock.at = NOON + DAY
+    kafka.append("bids", 0, [written(bid(3), NEW)])
+    lease(parts, "second")
+    found.append(overdue(clock.at + timedelta(minutes=1)))
+
+    assert found == [[], ["bids-value version 1"], ["bids-value version 1"], []]
 
 
 def test_only_what_is_deprecated_is_archived_and_the_last_one_is_not_deprecated(registrar, desk):
