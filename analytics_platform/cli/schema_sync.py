@@ -51,6 +51,8 @@ def sync_command(check: bool, against: str | None, offline: bool, ids: Sequence[
     Ids are given once, by the registry's Postgres. Nothing is committed: review what changed, then commit it. With
     --check --against, versions that got an id since that commit must also have what the policy asks for.
     """
+    if offline and not check:
+        raise click.UsageError("--offline goes with --check: ids are given by a database")
     settings = read_settings()
     if check:
         _say_problems(_offline(settings, against) if offline else _with_ledger(settings, against), as_json)
