@@ -25,9 +25,18 @@ def contest(
     small, large = (filled(ground, events, seed, say) for events in sizes.backlogs)
     runs += [_told(side, backlog, ground, say) for side, backlog in zip(BACKLOGS, (small, large), strict=True)]
     if with_spark:
-        runs += [_told(side, backlog, ground, say) for side in SPARK for backlog in (small, whole)]
+        runs += _spark_runs((small, whole), ground, say)
     found = figures(runs, growths)
     return Measured(runs=runs, growths=growths, profiles=profiles(found, growths, small, ground))
+
+
+def _spark_runs(backlogs: Sequence[Backlog], ground: Ground, say: Say) -> list[Run]:
+    """All or none of them: where Spark does not start, its figures are missing, and nothing else is lost."""
+    try:
+        return [_told(side, backlog, ground, say) for side in SPARK for backlog in backlogs]
+    except RuntimeError as error:
+        say(f"Spark did not run: {error}")
+        return []
 
 
 def _told(side: Side, backlog: Backlog, ground: Ground, say: Say) -> Run:
