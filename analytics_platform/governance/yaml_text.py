@@ -6,10 +6,12 @@ import yaml
 
 from analytics_platform.errors import DeclarationError
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml was there to build it with
+
 
 def loaded(text: str, where: str, remedy: str = "mend the file") -> Any:
     """What the text says; raises DeclarationError where it is no YAML."""
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, LOADER)
     except yaml.YAMLError as error:
         raise DeclarationError(where, f"is no YAML: {str(error).splitlines()[0]}", remedy) from error
