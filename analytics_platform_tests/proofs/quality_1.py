@@ -167,6 +167,8 @@ def _judge(report: Report, live: Live, fault: Fault, alerts: list[dict[str, Any]
     said = [(a["labels"]["cause"], a["labels"]["severity"]) for a in alerts]
     wanted = [(fault.cause, "error" if fault.holds or fault is SILENCE else "warn")]
     report.claim(f"{fault.name}: exactly one alert, {said}", said == wanted)
+    # Alertmanager keeps to itself what is over before it has told of it
+    await_that(lambda: (fault.cause, "firing") in live.alarms.notified(), f"the receiver is told of {fault.cause}")
     if fault is SILENCE:
         return
     held = live.numbers("held")
