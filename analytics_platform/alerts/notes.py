@@ -36,76 +36,41 @@ class _Kind:
     severity: Severity
     lasts: bool
     says: str
-    impact: Impact = UNTOUCHED
+    impact: Impact
+
+
+ERROR, WARN = Severity.ERROR, Severity.WARN
+
+
+def _lasts(name: str, severity: Severity, says: str, impact: Impact = UNTOUCHED) -> _Kind:
+    return _Kind(name=name, severity=severity, lasts=True, says=says, impact=impact)
+
+
+def _once(name: str, severity: Severity, says: str, impact: Impact = UNTOUCHED) -> _Kind:
+    return _Kind(name=name, severity=severity, lasts=False, says=says, impact=impact)
 
 
 KINDS = {
-    "run failing": _Kind(
-        name="RunsFailing", severity=Severity.ERROR, lasts=True, says="its runs keep failing", impact=NOTHING_NEW
-    ),
-    "run failed": _Kind(name="RunFailed", severity=Severity.ERROR, lasts=False, says="a run failed", impact=ROWS_LACK),
-    "model failing": _Kind(
-        name="ModelFailing", severity=Severity.ERROR, lasts=True, says="cannot be recomputed", impact=ROWS_LACK
-    ),
-    "sensor failing": _Kind(
-        name="SensorFailing", severity=Severity.ERROR, lasts=True, says="its ticks fail", impact=LATE
-    ),
-    "daemon stuck": _Kind(
-        name="DaemonStuck", severity=Severity.ERROR, lasts=True, says="gives no sign of life", impact=NOTHING_NEW
-    ),
-    "planning failing": _Kind(
-        name="PlanningFailing", severity=Severity.ERROR, lasts=True, says="cannot be planned", impact=NOTHING_NEW
-    ),
-    "freshness missed": _Kind(
-        name="FreshnessMissed",
-        severity=Severity.WARN,
-        lasts=True,
-        says="waits for longer than was promised",
-        impact=LATE,
-    ),
-    "rows taken back": _Kind(
-        name="RowsTakenBack", severity=Severity.WARN, lasts=False, says="what you read was taken back", impact=ROWS_LACK
-    ),
-    "batch retracted": _Kind(
-        name="BatchRetracted",
-        severity=Severity.WARN,
-        lasts=False,
-        says="rows that readers had were taken back",
-        impact=ROWS_LACK,
-    ),
-    "offsets lost": _Kind(
-        name="OffsetsLost", severity=Severity.ERROR, lasts=False, says="offsets are lost", impact=ROWS_LOST
-    ),
-    "log shortened": _Kind(
-        name="LogShortened", severity=Severity.ERROR, lasts=False, says="its log was cut", impact=ROWS_LOST
-    ),
-    "transaction hanging": _Kind(
-        name="TransactionHanging", severity=Severity.WARN, lasts=False, says="stands still", impact=LATE
-    ),
-    "schema proposed": _Kind(
-        name="SchemaProposed", severity=Severity.WARN, lasts=False, says="what you read is about to change"
-    ),
-    "version deprecated": _Kind(
-        name="VersionDeprecated", severity=Severity.WARN, lasts=False, says="should be left by its sunset"
-    ),
-    "reader unregistered": _Kind(
-        name="ReaderUnregistered", severity=Severity.WARN, lasts=True, says="a consumer group that nobody registered"
-    ),
-    "version overdue": _Kind(
-        name="VersionOverdue", severity=Severity.WARN, lasts=True, says="is written in, and its sunset is over"
-    ),
-    "approval waits": _Kind(
-        name="ApprovalWaits", severity=Severity.WARN, lasts=False, says="has waited for its votes for too long"
-    ),
-    "policy review due": _Kind(
-        name="PolicyReviewDue", severity=Severity.WARN, lasts=False, says="should have been looked at again by then"
-    ),
-    "adopted unapproved": _Kind(
-        name="AdoptedUnapproved", severity=Severity.ERROR, lasts=False, says="came by git without its votes"
-    ),
-    "glass broken": _Kind(
-        name="GlassBroken", severity=Severity.ERROR, lasts=False, says="may be published without its votes"
-    ),
+    "run failing": _lasts("RunsFailing", ERROR, "its runs keep failing", NOTHING_NEW),
+    "run failed": _once("RunFailed", ERROR, "a run failed", ROWS_LACK),
+    "model failing": _lasts("ModelFailing", ERROR, "cannot be recomputed", ROWS_LACK),
+    "sensor failing": _lasts("SensorFailing", ERROR, "its ticks fail", LATE),
+    "daemon stuck": _lasts("DaemonStuck", ERROR, "gives no sign of life", NOTHING_NEW),
+    "planning failing": _lasts("PlanningFailing", ERROR, "cannot be planned", NOTHING_NEW),
+    "freshness missed": _lasts("FreshnessMissed", WARN, "waits for longer than was promised", LATE),
+    "rows taken back": _once("RowsTakenBack", WARN, "what you read was taken back", ROWS_LACK),
+    "batch retracted": _once("BatchRetracted", WARN, "rows that readers had were taken back", ROWS_LACK),
+    "offsets lost": _once("OffsetsLost", ERROR, "offsets are lost", ROWS_LOST),
+    "log shortened": _once("LogShortened", ERROR, "its log was cut", ROWS_LOST),
+    "transaction hanging": _once("TransactionHanging", WARN, "stands still", LATE),
+    "schema proposed": _once("SchemaProposed", WARN, "what you read is about to change"),
+    "version deprecated": _once("VersionDeprecated", WARN, "should be left by its sunset"),
+    "reader unregistered": _lasts("ReaderUnregistered", WARN, "a consumer group that nobody registered"),
+    "version overdue": _lasts("VersionOverdue", WARN, "is written in, and its sunset is over"),
+    "approval waits": _once("ApprovalWaits", WARN, "has waited for its votes for too long"),
+    "policy review due": _once("PolicyReviewDue", WARN, "should have been looked at again by then"),
+    "adopted unapproved": _once("AdoptedUnapproved", ERROR, "came by git without its votes"),
+    "glass broken": _once("GlassBroken", ERROR, "may be published without its votes"),
 }
 OF_CHECKS = ("verdict", "settled")  # these only say that what fails has changed
 
@@ -114,7 +79,7 @@ def alert_of(note: Note, known: Known) -> Alert | None:
     """The alert that a note asks for; None for notes about checks, which say nothing by themselves."""
     if note.kind in OF_CHECKS:
         return None
-    kind = KINDS.get(note.kind, _Kind(name="Note", severity=Severity.WARN, lasts=False, says=note.kind))
+    kind = KINDS.get(note.kind, _once("Note", WARN, note.kind))
     labels = labels_of(note.kind, note.key, known)
     if "owner" in note.body:  # whom the note is for, where that is not who owns what it is about
         labels["owner"] = str(note.body["owner"])

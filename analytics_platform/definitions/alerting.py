@@ -1,7 +1,7 @@
 """Alerts: a sensor that folds the outbox, adds what only Dagster knows, and delivers. A reconciler at each tick."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -12,8 +12,10 @@ from dagster._core.scheduler.instigation import TickStatus
 from analytics_platform.alerts.alert import Alert, Known
 from analytics_platform.alerts.deliver import deliver, resolve, standing
 from analytics_platform.alerts.destinations import destinations_of
+from analytics_platform.alerts.lasting import over, raise_each
+from analytics_platform.alerts.notes import KINDS
 from analytics_platform.definitions.intent import Intent, intent_of
-from analytics_platform.definitions.lasting import note_lasting, overdue_streams, stuck_daemons
+from analytics_platform.definitions.lasting import overdue_streams, stuck_daemons
 from analytics_platform.definitions.sensors import failed_in_a_row
 from analytics_platform.errors import PlatformError
 from analytics_platform.facts import StreamSchemas
@@ -96,14 +98,14 @@ def look_at_dagster(instance: DagsterInstance, ledger: psycopg.Connection, decla
     What is over is resolved.
     """
     note_failed_runs(instance, ledger, now)
-    broken, stuck = failing_sensors(instance), stuck_daemons(instance, now)
-    overdue = overdue_streams(ledger, declared.streams.values(), now)
-    for name, error in broken.items():
-        alarms.raise_open(ledger, alarms.SENSOR_FAILING, name, {"error": error}, now)
-    note_lasting(ledger, alarms.DAEMON_STUCK, stuck, now)
-    note_lasting(ledger, alarms.FRESHNESS_MISSED, overdue, now)
-    there = {"SensorFailing": broken.keys(), "DaemonStuck": stuck.keys(), "FreshnessMissed": overdue.keys()}
-    resolve(ledger, [alert for alert in standing(ledger, now) if _is_over(alert, instance, there)], now)
+    found = {
+        alarms.SENSOR_FAILING: {name: {"error": error} for name, error in failing_sensors(instance).items()},
+        alarms.DAEMON_STUCK: _since(stuck_daemons(instance, now)),
+        alarms.FRESHNESS_MISSED: _since(overdue_streams(ledger, declared.streams.values(), now)),
+    }
+    raise_each(ledger, found, now)
+    told = standing(ledger, now)
+    resolve(ledger, [*over(told, found), *(alert for alert in told if _runs_again(alert, instance))], now)
 
 
 def note_failed_runs(instance: DagsterInstance, ledger: psycopg.Connection, now: datetime) -> None:
@@ -127,8 +129,11 @@ def failing_sensors(instance: DagsterInstance) -> dict[str, str]:
     return found
 
 
-def _is_over(alert: Alert, instance: DagsterInstance, there: Mapping[str, Collection[str]]) -> bool:
-    name, subject = alert.labels.get("alertname", ""), alert.labels.get("subject", "")
-    if name == "RunsFailing":
-        return not failed_in_a_row(instance, subject)
-    return name in there and subject not in there[name]
+def _since(found: Mapping[str, datetime]) -> dict[str, dict[str, str]]:
+    return {name: {"since": at.isoformat(timespec="seconds")} for name, at in found.items()}
+
+
+def _runs_again(alert: Alert, instance: DagsterInstance) -> bool:
+    """Whether it is of a pipeline whose runs kept failing, and one has succeeded since."""
+    is_of_runs = alert.labels.get("alertname") == KINDS[alarms.RUN_FAILING].name
+    return is_of_runs and not failed_in_a_row(instance, alert.labels["subject"])

@@ -1,4 +1,4 @@
-"""Troubles that last while Dagster or the ledger says so: each becomes a note of the outbox, and ends by itself."""
+"""Troubles that last while Dagster or the ledger says so."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 from dagster import DagsterInstance
 
-from analytics_platform.ledger.postgres import alarms, planning
+from analytics_platform.ledger.postgres import planning
 from analytics_platform.product import Stream
 
 SILENT_AFTER = timedelta(minutes=5)  # a daemon tells that it lives every 30 s, between two of its ticks
@@ -25,9 +25,3 @@ def overdue_streams(ledger: psycopg.Connection, streams: Iterable[Stream], now: 
     promised = {stream.name: stream.freshness for stream in streams}
     waiting = planning.open_since(ledger, list(promised))
     return {name: since for name, since in waiting.items() if now - since > promised[name]}
-
-
-def note_lasting(ledger: psycopg.Connection, kind: str, found: dict[str, datetime], now: datetime) -> None:
-    """Tell of each while it is there."""
-    for name, since in found.items():
-        alarms.raise_open(ledger, kind, name, {"since": since.isoformat(timespec="seconds")}, now)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import psycopg
 
+from analytics_platform.alerts.lasting import tell_while
 from analytics_platform.governance.readers import Unregistered, unregistered
 from analytics_platform.ingest.kafka.groups import committed_topics
 from analytics_platform.pipeline.governance.desk import consumers_of_folder
-from analytics_platform.pipeline.governance.telling import tell_while
 from analytics_platform.product import Stream
 
 KIND = "reader unregistered"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import psycopg
 
+from analytics_platform.alerts.lasting import tell_while
 from analytics_platform.ledger.postgres.metrics import newest_hours
-from analytics_platform.pipeline.governance.telling import tell_while
 from analytics_platform.product import Stream
 from analytics_platform.quality.metrics import SCHEMA
 from analytics_platform.registry.folder import read_text
