@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from analytics_platform.lake.shapes import DataFile
+from analytics_platform.product import Grain, Window
 
 TIERS = (1 << 20, 32 << 20)  # upper bounds in bytes; a file beyond the last is left alone
 FILES_PER_FOLD = 32
@@ -31,6 +32,11 @@ def files_to_fold(files: Sequence[DataFile], before: Any, column: str = "batch")
             return _oldest(tier[:FILES_PER_FOLD])
         lower = upper
     return []
+
+
+def passes_with_time(grain: Grain) -> bool:
+    """Whether time leaves grains behind, which then change no more: only such models are folded."""
+    return isinstance(grain, Window) or grain.life is not None
 
 
 def files_of_model_to_fold(files: Sequence[DataFile], column: str) -> list[DataFile]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analytics_platform.lake.condition import Condition, small
+from analytics_platform.lake.fold import passes_with_time
 from analytics_platform.lake.log import dead_entries, entries
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import lease as leases
@@ -16,7 +17,6 @@ from analytics_platform.pipeline import upkeep
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import require_known
 from analytics_platform.pipeline.recover_tables import held
-from analytics_platform.product import Key
 
 MOST_SECONDS = 5.0  # of folding at a time: a lease that is asked for meanwhile waits that long
 GRACE_HOURS = 2  # upkeep comes once an hour, and this looks once an hour
@@ -71,7 +71,5 @@ def _condition(table: Table, oldest: int, newest: int, *, is_folded: bool) -> Co
 
 
 def _is_folded(name: str, parts: Parts) -> bool:
-    """A stream's tables are; and those of models whose grains time leaves behind."""
-    models = {model.name: model.grain for model in parts.pipeline.models}
-    grain = models.get(name)
-    return not isinstance(grain, Key) or grain.life is not None
+    """A stream's tables are, and those of models whose grains pass with time."""
+    return name not in parts.pipeline.model_names or passes_with_time(parts.pipeline.model(name).grain)

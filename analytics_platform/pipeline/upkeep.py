@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from analytics_platform.lake.duckdb import read_files
-from analytics_platform.lake.fold import files_of_model_to_fold, files_to_fold
+from analytics_platform.lake.fold import files_of_model_to_fold, files_to_fold, passes_with_time
 from analytics_platform.lake.log import forget_versions
 from analytics_platform.lake.shapes import DataFile, Layer
 from analytics_platform.lake.tables import Table
@@ -13,7 +13,6 @@ from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import fold_manifests, record_manifests
 from analytics_platform.pipeline.retention import expire
-from analytics_platform.product import Window
 
 CUTS_KEPT = timedelta(minutes=15)  # how far back readers may go; each of its commits makes the next a little dearer
 FILES_KEPT_HOURS = 2  # longer than the longest reader: one that has begun may finish
@@ -37,8 +36,7 @@ def fold_one(parts: Parts, lease: Lease) -> str | None:
                 return table.shape.name
     for model in parts.pipeline.models:
         table, grain = parts.tables.by_name[model.name], model.grain
-        passes_with_time = isinstance(grain, Window) or grain.life is not None
-        if passes_with_time and _fold(table, files_of_model_to_fold(table.files(), grain.column), parts, lease):
+        if passes_with_time(grain) and _fold(table, files_of_model_to_fold(table.files(), grain.column), parts, lease):
             return model.name
     return fold_manifests(parts, lease)
 

@@ -126,7 +126,7 @@ def run_chunk(chunk: Chunk, lease: Lease, parts: Parts) -> CycleReport | None:
     mark_touched(scope.stream, scope.silver.rows, cause_of(chunk), parts, only=asked)
     mark_touched(scope.stream, change.touched, cause_of(chunk), parts)
     is_something = bool(asked or change.is_any or change.touched.num_rows)
-    if _is_last(chunk, parts) and (is_something or orders.has_changed(parts.ledger, chunk.order.id)):
+    if (is_something or orders.has_changed(parts.ledger, chunk.order.id)) and _is_last(chunk, parts):
         is_something = end_gathering(parts) or is_something
     if not is_something:
         _done(chunk, lease, parts)
@@ -193,9 +193,8 @@ def _require_asked(models: Recomputed, asked: set[str], chunk: Chunk, parts: Par
     for name in chunk.order.assets:
         if name in models.frozen:
             raise FrozenModelError(name, models.frozen[name])
-    is_last = _is_last(chunk, parts)
     for name in sorted(failed.keys() & asked if chunk.order.assets else ()):
-        if is_last or not isinstance(failed[name], DamagedTableError):
+        if not isinstance(failed[name], DamagedTableError) or _is_last(chunk, parts):
             raise failed[name]
 
 
