@@ -58,7 +58,8 @@ def known_schemas(schema_dir: Path) -> dict[int, Schema]:
 
 def read_lock(schema_dir: Path) -> list[LockEntry]:
     """Every version that has an id; none before the first one has."""
-    return parse_lock(read_text(schema_dir, LOCK), LOCK) if (schema_dir / LOCK).exists() else []
+    text = text_if_there(schema_dir, LOCK)
+    return [] if text is None else parse_lock(text, LOCK)
 
 
 def read_text(schema_dir: Path, name: str) -> str:
@@ -71,6 +72,11 @@ def read_text(schema_dir: Path, name: str) -> str:
         raise DeclarationError(name, f"is not UTF-8 (byte {error.start})", "save it as UTF-8") from error
     except OSError as error:
         raise DeclarationError(name, f"cannot be read: {error.strerror}", "check its permissions") from error
+
+
+def text_if_there(schema_dir: Path, name: str) -> str | None:
+    """The same of a file that need not be there; None where it is not."""
+    return read_text(schema_dir, name) if (schema_dir / name).exists() else None
 
 
 def write_text(schema_dir: Path, name: str, text: str) -> None:

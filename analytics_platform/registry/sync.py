@@ -12,7 +12,15 @@ import psycopg
 from analytics_platform.errors import DeclarationError, PlatformError, RegistryError, SchemaConflictError
 from analytics_platform.registry import store
 from analytics_platform.registry.compatibility import SchemaText
-from analytics_platform.registry.folder import FORMATS, SUBJECT_FILE, read_lock, read_text, version_files, write_text
+from analytics_platform.registry.folder import (
+    FORMATS,
+    SUBJECT_FILE,
+    read_lock,
+    read_text,
+    text_if_there,
+    version_files,
+    write_text,
+)
 from analytics_platform.registry.git import Edit, apply
 from analytics_platform.registry.lock import LOCK, LockEntry, VersionState, with_entries
 from analytics_platform.registry.publish import GLOBAL_FILE, Judge, version_edits
@@ -49,6 +57,11 @@ class Folder:
         file = self.subjects.get(subject)
         note = file.versions.get(number) if file else None
         return note.state if note else None
+
+    def settings(self) -> dict[str, Setting]:
+        """By subject what the folder says of it, and what holds for all others; raises DeclarationError."""
+        said = {subject: file.setting for subject, file in self.subjects.items()}
+        return {**said, EVERYWHERE: global_setting(text_if_there(self.place, GLOBAL_FILE), GLOBAL_FILE)}
 
 
 def read_folder(place: Path) -> Folder:
@@ -154,10 +167,7 @@ def _adopt_state(connection: psycopg.Connection, entry: LockEntry, folder: Folde
 
 
 def _adopt_settings(connection: psycopg.Connection, folder: Folder, snapshot: Snapshot) -> None:
-    name = folder.place / GLOBAL_FILE
-    said = {subject: file.setting for subject, file in folder.subjects.items()}
-    said[EVERYWHERE] = global_setting(name.read_text() if name.exists() else None, GLOBAL_FILE)
-    for subject, setting in said.items():
+    for subject, setting in folder.settings().items():
         if setting != snapshot.settings.get(subject, Setting()):
             store.set_setting(connection, subject, setting)
 
@@ -274,7 +284,7 @@ def _allot(
         sha256=text.sha256,
         path=version.path,
     )
-    lock = read_text(folder.place, LOCK) if (folder.place / LOCK).exists() else None
+    lock = text_if_there(folder.place, LOCK)
     write_text(folder.place, LOCK, with_entries(lock, [entry]))
     state = folder.state(version.subject, version.number) or VersionState.PUBLISHED
     store.set_state(connection, version.subject, version.number, state)

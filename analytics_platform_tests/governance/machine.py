@@ -16,12 +16,12 @@ from analytics_platform.errors import ForbiddenError, IncompatibleError, NotEnti
 from analytics_platform.facts import SchemaFormat
 from analytics_platform.governance.approval import Approval
 from analytics_platform.governance.files import Place, vote_text
-from analytics_platform.pipeline.admission import damage_of, judge_of
+from analytics_platform.pipeline.admission import judge_of
 from analytics_platform.pipeline.governance.acts import break_glass, open_proposal, review
-from analytics_platform.pipeline.governance.classify import change_of
 from analytics_platform.pipeline.governance.desk import NOBODY, Desk
 from analytics_platform.pipeline.governance.evidence import Evidence
 from analytics_platform.pipeline.governance.gate import Gate
+from analytics_platform.pipeline.governance.proposals import case_at
 from analytics_platform.pipeline.governance.voting import approve, reject, withdraw
 from analytics_platform.registry.lock import VersionState
 from analytics_platform.registry.numbers import waiting
@@ -296,10 +296,7 @@ class Governed(RuleBasedStateMachine):
         return Snapshot(subjects={SUBJECT: tuple(versions)}, texts={v.text.id: v.text for v in versions})
 
     def _case(self, desk: Desk, proposed: Proposed) -> Any:
-        snapshot, policy = self._snapshot(), desk.policy()
-        damage = damage_of(NOBODY, snapshot, SUBJECT, proposed)
-        change = change_of(snapshot, SUBJECT, proposed, damage, policy.at_least)
-        return desk.case(change, self._number(proposed), policy)
+        return case_at(desk, self._snapshot(), SUBJECT, proposed, self._number(proposed))
 
     def _number(self, proposed: Proposed) -> int:
         found = waiting(self.folder, SUBJECT)

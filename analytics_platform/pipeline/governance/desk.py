@@ -17,7 +17,7 @@ from analytics_platform.governance.policy import Person, Policy
 from analytics_platform.governance.policy_file import POLICY_FILE, parse_policy
 from analytics_platform.governance.record import Fact, Facts, Step, said_on
 from analytics_platform.product import Catalog
-from analytics_platform.registry.folder import read_text
+from analytics_platform.registry.folder import read_text, text_if_there
 from analytics_platform.registry.git import Edit
 from analytics_platform.registry.subject_file import UNDECIDED, parse_subject
 from analytics_platform.registry.subjects import SUFFIXES, home_of
@@ -45,12 +45,13 @@ def _nobody(_: str) -> str | None:
 
 def policy_of(folder: Path) -> Policy:
     """The policy of a folder of schemas; the light one without a file."""
-    return parse_policy(read_text(folder, POLICY_FILE) if (folder / POLICY_FILE).exists() else None)
+    return parse_policy(text_if_there(folder, POLICY_FILE))
 
 
 def consumers_of_folder(folder: Path) -> list[Consumer]:
     """Whoever is registered in a folder of schemas; nobody without a file."""
-    return parse_consumers(read_text(folder, CONSUMERS_FILE)) if (folder / CONSUMERS_FILE).exists() else []
+    text = text_if_there(folder, CONSUMERS_FILE)
+    return [] if text is None else parse_consumers(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,19 +2,16 @@
 
 from dataclasses import replace
 
-from analytics_platform.pipeline.admission import damage_of
-from analytics_platform.pipeline.governance.classify import change_of
 from analytics_platform.pipeline.governance.desk import Case, Desk
+from analytics_platform.pipeline.governance.proposals import case_at
 from analytics_platform.registry.snapshot import Snapshot, Version
 from analytics_platform.registry.texts import Proposed, schema_text
 
 
 def case_before(desk: Desk, snapshot: Snapshot, version: Version) -> Case:
     """The decision on a version of the snapshot, by today's policy and with the votes that lie there."""
-    before, subject, policy = _before(snapshot, version), version.subject, desk.policy()
-    proposed = _proposed(version, snapshot)
-    damage = damage_of(desk.declared, before, subject, proposed)
-    return desk.case(change_of(before, subject, proposed, damage, policy.at_least), version.version, policy)
+    before, proposed = _before(snapshot, version), _proposed(version, snapshot)
+    return case_at(desk, before, version.subject, proposed, version.version)
 
 
 def _before(snapshot: Snapshot, version: Version) -> Snapshot:

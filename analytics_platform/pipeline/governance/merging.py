@@ -10,9 +10,7 @@ from analytics_platform.pipeline.governance.hindsight import case_before
 from analytics_platform.product import Catalog
 from analytics_platform.registry.git import Repository
 from analytics_platform.registry.lock import LOCK, LockEntry, VersionState, parse_lock
-from analytics_platform.registry.publish import GLOBAL_FILE
-from analytics_platform.registry.snapshot import EVERYWHERE, Snapshot, Text, Version
-from analytics_platform.registry.subject_file import global_setting
+from analytics_platform.registry.snapshot import Snapshot, Text, Version
 from analytics_platform.registry.sync import Folder, read_folder
 
 REMEDY = "have it approved before it gets its id: `ap schema propose`, `review`, `approve`, then `publish` or `sync`"
@@ -48,10 +46,7 @@ def _snapshot(content: Folder) -> Snapshot:
     for version in versions:
         if version.state is not VersionState.REMOVED:
             subjects[version.subject] = (*subjects.get(version.subject, ()), version)
-    settings = {subject: file.setting for subject, file in content.subjects.items()}
-    everywhere = content.place / GLOBAL_FILE
-    settings[EVERYWHERE] = global_setting(everywhere.read_text() if everywhere.exists() else None, GLOBAL_FILE)
-    return Snapshot(texts={v.text.id: v.text for v in versions}, subjects=subjects, settings=settings)
+    return Snapshot(texts={v.text.id: v.text for v in versions}, subjects=subjects, settings=content.settings())
 
 
 def _version(content: Folder, entry: LockEntry) -> Version:

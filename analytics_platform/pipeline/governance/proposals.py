@@ -50,9 +50,13 @@ def draft_of(folder: Path, subject: str, version: int) -> Draft:
 
 def case_of(registrar: Registrar, desk: Desk, snapshot: Snapshot, subject: str, proposed: Proposed) -> Case:
     """The decision on a schema as the subject's next version."""
+    return case_at(desk, snapshot, subject, proposed, registrar.number_for(subject, proposed))
+
+
+def case_at(desk: Desk, snapshot: Snapshot, subject: str, proposed: Proposed, number: int) -> Case:
+    """The decision on a schema as that version, after those of the snapshot."""
     policy, damage = desk.policy(), damage_of(desk.declared, snapshot, subject, proposed)
-    change = change_of(snapshot, subject, proposed, damage, policy.at_least)
-    return desk.case(change, registrar.number_for(subject, proposed), policy)
+    return desk.case(change_of(snapshot, subject, proposed, damage, policy.at_least), number, policy)
 
 
 def open_case(registrar: Registrar, desk: Desk, snapshot: Snapshot, subject: str, version: int) -> Case:
