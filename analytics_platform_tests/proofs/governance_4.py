@@ -7,7 +7,6 @@ beside those of the auction house they are few, so that their batches keep the c
 
 import io
 import json
-import time
 import uuid
 from typing import Any
 
@@ -18,7 +17,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from analytics_platform_tests.proofs.cloned_instance import cloned_instance
 from analytics_platform_tests.proofs.governance_5 import BOARD, SUBJECT, ap, voting_as
-from analytics_platform_tests.proofs.instances import DrivenInstance
+from analytics_platform_tests.proofs.instances import DrivenInstance, pause
 from analytics_platform_tests.proofs.lone_events import added_partition
 from analytics_platform_tests.proofs.report import Report
 from analytics_platform_tests.proofs.stock_bids import StockBids
@@ -123,7 +122,7 @@ def _send(
         body = b"\0" + (ahead if is_ahead else known).to_bytes(4, "big") + out.getvalue()
         producer.produce("bids", body, partition=partition, headers=[("event_id", id_.encode())])
         found[is_ahead][id_] = body
-        time.sleep(1 / PER_SECOND)
+        pause(1 / PER_SECOND)
     if left := producer.flush(60):
         raise RuntimeError(f"{left} bids are not with the broker")
     return found

@@ -16,6 +16,7 @@ from analytics_platform.errors import PlatformError
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.published import read_table, sql
 from analytics_platform.settings import Settings, read_settings
+from analytics_platform_tests.proofs.instances import pause
 from analytics_platform_tests.proofs.plant import HIGHEST, MEANS, READINGS
 
 PAUSE_SECONDS = 0.5
@@ -63,7 +64,7 @@ def read_on(kind: str, place: Place) -> Readings:
         found.count += 1
         if problem:
             found.failures.append(problem)
-        time.sleep(PAUSE_SECONDS)
+        pause(PAUSE_SECONDS)
     return found
 
 
@@ -90,7 +91,7 @@ def _slowly(place: Place, _: random.Random) -> str | None:
     rows = read_table(place.settings, CATALOG, READINGS.name)
     asked = "count(*), sum(value), max(event_id)"
     before = rows.aggregate(asked).fetchall()
-    time.sleep(place.hold_seconds)
+    pause(place.hold_seconds)
     after = rows.aggregate(asked).fetchall()
     return None if before == after else f"{before} became {after}"
 

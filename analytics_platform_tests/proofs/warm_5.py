@@ -4,6 +4,7 @@ import json
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from analytics_platform_tests.proofs import webserver
 from analytics_platform_tests.proofs.instances import DrivenInstance
 from analytics_platform_tests.proofs.lone_events import LoneEvents
+from analytics_platform_tests.proofs.long_history import copy_run
 from analytics_platform_tests.proofs.report import ROOT, Report
 from analytics_platform_tests.proofs.warm_4 import wait
 
@@ -29,20 +31,6 @@ ASSET = """query {assetOrError(assetKey: {path: ["bids", "silver"]}) {... on Ass
     executionForLatestMaterialization {status}}}}}}}}"""
 GRAPH = "query {assetNodes {assetKey {path} assetMaterializations(limit: 1) {runId timestamp}}}"
 PAGES = {"runs": RUNS_PAGE, "runs by tag": TAGGED, "an asset": ASSET, "all assets": GRAPH}
-COPY_RUNS = """
-insert into runs (run_id, snapshot_id, pipeline_name, status, run_body, partition, partition_set, create_timestamp,
-                  update_timestamp, start_time, end_time)
-select gen_random_uuid()::text, snapshot_id, pipeline_name, status, run_body, partition, partition_set,
-       create_timestamp - make_interval(mins => n::int), update_timestamp - make_interval(mins => n::int),
-       start_time - 60 * n, end_time - 60 * n
-  from runs, generate_series(1, %s) n where run_id = %s returning run_id"""
-COPY_EVENTS = """
-insert into event_logs (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)
-select new.run_id, replace(e.event, %(run)s, new.run_id), e.dagster_event_type,
-       e.timestamp - make_interval(mins => new.n::int), e.step_key, e.asset_key, e.partition
-  from event_logs e, unnest(%(runs)s::text[]) with ordinality new (run_id, n)
- where e.run_id = %(run)s and e.dagster_event_type = any(%(kinds)s)"""
-KINDS = ("ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION", "PIPELINE_START", "PIPELINE_SUCCESS")
 
 
 def prove(report: Report) -> None:
@@ -73,22 +61,11 @@ def _succeeded(instance: DrivenInstance) -> str | None:
 
 def _copy(report: Report, instance: DrivenInstance, run_id: str) -> None:
     report.step(f"copy it {RUNS:,} times")
-    with instance.dagster() as dagster, dagster.cursor() as cursor:
-        runs = [row[0] for row in cursor.execute(COPY_RUNS, [RUNS, run_id]).fetchall()]
-        cursor.execute(
-            "insert into run_tags (run_id, key, value) select new, key, value from run_tags, unnest(%s::text[]) new"
-            " where run_id = %s",
-            [runs, run_id],
-        )
-        for start in range(0, len(runs), 1000):
-            facts = {"run": run_id, "runs": runs[start : start + 1000], "kinds": list(KINDS)}
-            cursor.execute(COPY_EVENTS, facts)
-        cursor.execute("analyze")
-        count = cursor.execute("select count(*) from runs").fetchone()
-        rows = cursor.execute("select count(*), pg_total_relation_size('event_logs') from event_logs").fetchone()
-    report.figure("runs", count and count[0])
-    report.figure("event_log", {"rows": rows and rows[0], "megabytes": rows and round(rows[1] / 1e6)})
-    report.claim(f"there are {RUNS:,} runs", bool(count and count[0] > RUNS))
+    with instance.dagster() as dagster:
+        history = copy_run(dagster, run_id, RUNS)
+    report.figure("history", asdict(history))
+    report.claim(f"there are {RUNS:,} runs", history.runs > RUNS)
+    report.claim("with materialisations and checks of each", min(history.events, history.checks) > RUNS)
 
 
 def _ask_all(report: Report, port: int) -> dict[str, float]:
