@@ -4,7 +4,7 @@ What is copied is what a purged history keeps of a run: its row, its tags, its s
 the evaluations of its checks, the rows of the checks' own table included. All of it stays in the run's own hour.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -64,7 +64,7 @@ def copy_run(dagster: psycopg.Connection, run_id: str, times: int) -> History:
 
 
 @contextmanager
-def _indexed_afterwards(cursor: psycopg.Cursor, tables: Sequence[str]) -> Iterator[None]:
+def _indexed_afterwards(cursor: psycopg.Cursor, tables: Sequence[str]) -> Generator[None]:
     """Indexes that only find rows are made once all rows are there: millions of rows take minutes otherwise."""
     cursor.execute("set maintenance_work_mem = '512MB'")
     indexes = cursor.execute(INDEXES, [list(tables)]).fetchall()
