@@ -19,11 +19,12 @@ from analytics_platform.published import read_table
 from analytics_platform.quality.binding import sql_faults
 from analytics_platform.quality.contract import read_contract
 from analytics_platform.quality.files import contract_file, with_contracts
-from analytics_platform.quality.lint import Fault, faults_of
+from analytics_platform.quality.lint import faults_of
 from analytics_platform.quality.unnoticed import Report, mutation_report
 from analytics_platform.registry.drafts import without_drafts
 from analytics_platform.registry.folder import read_schemas
 from analytics_platform.settings import ROOT, read_settings
+from analytics_platform.yaml_schema import Fault
 
 SAMPLE = 5000
 Product = Stream | Model

@@ -5,8 +5,7 @@ from typing import Any
 import yaml
 
 from analytics_platform.errors import DeclarationError
-
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml was there to build it with
+from analytics_platform.yaml_schema import LOADER
 
 
 def loaded(text: str, where: str, remedy: str = "mend the file") -> Any:

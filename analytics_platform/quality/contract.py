@@ -10,9 +10,9 @@ import yaml
 
 from analytics_platform.errors import DeclarationError
 from analytics_platform.product import OnFailure, Severity
+from analytics_platform.yaml_schema import LOADER
 
 DATASET = "platform/main"  # what stands before the name of the stream or model: Soda wants a source and a schema
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 BOUNDS = {
     "must_be": "=",
     "must_not_be": "≠",

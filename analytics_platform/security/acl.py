@@ -9,7 +9,11 @@ THE_CLUSTER = "kafka-cluster"  # the one name that a resource of kind cluster ma
 
 
 class Operation(StrEnum):
-    """What may be done; spelt as Kafka's tools spell it."""
+    """What may be done; spelt as Kafka's tools spell it.
+
+    Whoever may READ, WRITE, DELETE or ALTER may DESCRIBE, and whoever may ALTER_CONFIGS may DESCRIBE_CONFIGS: a grant
+    beside them would be one more than is needed.
+    """
 
     ALL = "All"
     READ = "Read"
@@ -22,11 +26,9 @@ class Operation(StrEnum):
     DESCRIBE_CONFIGS = "DescribeConfigs"
     ALTER_CONFIGS = "AlterConfigs"
     IDEMPOTENT_WRITE = "IdempotentWrite"
-
-
-# Whoever may do one of these may describe, too: a grant of DESCRIBE beside them would be one more than is needed.
-DESCRIBING = frozenset({Operation.DESCRIBE, Operation.READ, Operation.WRITE, Operation.DELETE, Operation.ALTER})
-DESCRIBING_CONFIGS = frozenset({Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS})
+    CREATE_TOKENS = "CreateTokens"
+    DESCRIBE_TOKENS = "DescribeTokens"
+    TWO_PHASE_COMMIT = "TwoPhaseCommit"
 
 
 class Kind(StrEnum):
@@ -36,6 +38,8 @@ class Kind(StrEnum):
     GROUP = "Group"
     CLUSTER = "Cluster"
     TRANSACTIONAL_ID = "TransactionalId"
+    DELEGATION_TOKEN = "DelegationToken"
+    USER = "User"
 
 
 class Pattern(StrEnum):
