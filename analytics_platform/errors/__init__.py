@@ -6,7 +6,9 @@
     ├── UnreachableError        a system does not answer
     ├── KafkaError
     │   ├── TopicMissingError   the topic does not exist
-    │   ├── KafkaDeniedError    the broker knows us and refuses
+    │   ├── KafkaDeniedError    the broker answers and refuses
+    │   │   └── AclMissingError no ACL lets us do this
+    │   ├── NoAuthorizerError   the broker lets everybody do everything
     │   ├── ProduceRefusedError records that the broker will never take
     │   ├── ClientInUseError    a connection that somebody else is using
     │   ├── OldFormatError      messages from before record batches
@@ -81,10 +83,12 @@ from analytics_platform.errors.tables import (
     UnrepairableError,
 )
 from analytics_platform.errors.topics import (
+    AclMissingError,
     ClientInUseError,
     KafkaDeniedError,
     KafkaError,
     MalformedBatchError,
+    NoAuthorizerError,
     OffsetsLostError,
     OldFormatError,
     ProduceRefusedError,
@@ -100,6 +104,7 @@ from analytics_platform.errors.workers import (
 
 __all__ = [
     "AccessError",
+    "AclMissingError",
     "BronzeChangedError",
     "BronzeLostError",
     "ChangedProposalError",
@@ -118,6 +123,7 @@ __all__ = [
     "LedgerLostError",
     "LocalError",
     "MalformedBatchError",
+    "NoAuthorizerError",
     "NoWorkerError",
     "NotEntitledError",
     "OffsetsLostError",

@@ -15,18 +15,41 @@ class TopicMissingError(KafkaError):
         self.topic = topic
 
     def __str__(self) -> str:
-        return f"topic {self.topic} does not exist, or we may not describe it; create it, or grant DESCRIBE"
+        return f"topic {self.topic} does not exist; `ap access apply` makes each topic that a stream declares"
 
 
 class KafkaDeniedError(KafkaError):
     """The broker answers, and does not let us do this."""
 
-    def __init__(self, what: str, reason: str) -> None:
-        super().__init__(what, reason)
-        self.what, self.reason = what, reason
+    def __init__(self, what: str, reason: str, remedy: str = "check what is asked for") -> None:
+        super().__init__(what, reason, remedy)
+        self.what, self.reason, self.remedy = what, reason, remedy
 
     def __str__(self) -> str:
-        return f"{self.what}: the broker refuses ({self.reason}); grant READ and DESCRIBE, or check the credentials"
+        return f"{self.what}: the broker refuses ({self.reason}); {self.remedy}"
+
+
+class AclMissingError(KafkaDeniedError):
+    """The broker knows who we are, and no ACL lets us do this."""
+
+    def __init__(self, principal: str, grant: str, remedy: str) -> None:
+        super().__init__(f"{principal} may not {grant}", "no ACL allows it", remedy)
+        self.args = (principal, grant, remedy)
+        self.principal, self.grant = principal, grant
+
+
+class NoAuthorizerError(KafkaError):
+    """The broker lets everybody do everything."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+    def __str__(self) -> str:
+        return (
+            f"Kafka at {self.address} has no authorizer: everybody may do everything; set authorizer.class.name="
+            "org.apache.kafka.metadata.authorizer.StandardAuthorizer, and leave allow.everyone.if.no.acl.found false"
+        )
 
 
 class ProduceRefusedError(KafkaError):

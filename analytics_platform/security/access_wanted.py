@@ -18,7 +18,7 @@ from analytics_platform.security.access import (
     TopicLayout,
 )
 from analytics_platform.security.access_file import EACH_STREAM, AccessFile, DeclaredPrincipal, DeclaredTopic, Shows
-from analytics_platform.security.acl import Acl, Grant, Kind, Operation, Pattern, Resource, topic, user
+from analytics_platform.security.acl import Acl, Grant, Kind, Operation, Pattern, Resource, topic_named, user_named
 from analytics_platform.security.parts import PartName, parts_of
 
 
@@ -38,7 +38,7 @@ def wanted_state(declared: Catalog, file: AccessFile) -> State:
     for name, kept in wanted_topics(declared, file).items():
         found |= _of_topic(name, kept)
     for principal in wanted_principals(declared, file):
-        found |= {Acl(user(principal.name), each.resource, each.operation): "" for each in principal.grants}
+        found |= {Acl(user_named(principal.name), each.resource, each.operation): "" for each in principal.grants}
         found |= _of_quotas(principal.name, principal.quotas)
         if principal.shows is Shows.PASSWORD:
             found[Password(principal.name)] = ""
@@ -98,8 +98,8 @@ def _of_quotas(name: str, quotas: Mapping[str, str]) -> dict[Item, str]:
 
 
 def _granted(each: DeclaredPrincipal) -> Iterator[Grant]:
-    yield from (Grant(Operation.READ, topic(name)) for name in each.reads)
-    yield from (Grant(Operation.WRITE, topic(name)) for name in each.writes)
+    yield from (Grant(Operation.READ, topic_named(name)) for name in each.reads)
+    yield from (Grant(Operation.WRITE, topic_named(name)) for name in each.writes)
     yield from (Grant(Operation.READ, _resource(Kind.GROUP, name)) for name in each.groups)
     yield from (Grant(Operation.WRITE, _resource(Kind.TRANSACTIONAL_ID, name)) for name in each.transactions)
 

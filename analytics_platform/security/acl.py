@@ -78,6 +78,10 @@ class Grant:
     operation: Operation
     resource: Resource
 
+    def __str__(self) -> str:
+        """As people read it: `Read Topic bids`."""
+        return f"{self.operation} {self.resource}"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Acl:
@@ -99,11 +103,11 @@ class Acl:
 CLUSTER = Resource(Kind.CLUSTER, THE_CLUSTER)
 
 
-def topic(name: str) -> Resource:
+def topic_named(name: str) -> Resource:
     """The topic of that name."""
     return Resource(Kind.TOPIC, name)
 
 
-def user(name: str) -> str:
+def user_named(name: str) -> str:
     """The principal of a name: what a certificate's CN or a SCRAM user becomes."""
     return USER + name

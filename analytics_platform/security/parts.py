@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from analytics_platform.product import Catalog
-from analytics_platform.security.acl import CLUSTER, EVERY, Grant, Kind, Operation, Resource, topic
+from analytics_platform.security.acl import CLUSTER, EVERY, Grant, Kind, Operation, Resource, topic_named
 
 
 class PartName(StrEnum):
@@ -40,8 +40,10 @@ READS = "asks for metadata and stable offsets, waits for records"
 def parts_of(declared: Catalog) -> list[Part]:
     """Every part that is no super user, with what the declared streams make it need; by name."""
     streams = declared.streams.values()
-    sources = frozenset(Grant(Operation.READ, topic(stream.topic)) for stream in streams)
-    dead = frozenset(Grant(Operation.WRITE, topic(stream.dead_letters)) for stream in streams if stream.dead_letters)
+    sources = frozenset(Grant(Operation.READ, topic_named(stream.topic)) for stream in streams)
+    dead = frozenset(
+        Grant(Operation.WRITE, topic_named(stream.dead_letters)) for stream in streams if stream.dead_letters
+    )
     known = frozenset(Grant(Operation.DESCRIBE, grant.resource) for grant in sources)
     groups = Grant(Operation.DESCRIBE, Resource(Kind.GROUP, EVERY))
     parts = [

@@ -4,10 +4,11 @@ from uuid import uuid4
 
 import pytest
 
-from analytics_platform.errors import KafkaDeniedError, TopicMissingError, UnreachableError
+from analytics_platform.errors import AclMissingError, TopicMissingError, UnreachableError
 from analytics_platform.ingest.kafka.client import Client
 from analytics_platform.ingest.kafka.fetch import KafkaReader, PlainReader
 from analytics_platform.ingest.kafka.offsets import stable_offsets
+from analytics_platform.security.acl import Grant, Operation, topic_named
 from analytics_platform_tests.fakes import FakeRecord
 
 TOPIC_AUTHORIZATION_FAILED = 29
@@ -74,8 +75,8 @@ def test_an_open_transaction_is_not_stable(real, name):
 
 
 def test_a_refused_topic_is_named_with_what_to_grant():
-    with pytest.raises(KafkaDeniedError, match=r"topic bids.*grant READ"):
-        Client("127.0.0.1:1").check(TOPIC_AUTHORIZATION_FAILED, "bids")
+    with pytest.raises(AclMissingError, match=r"User:ANONYMOUS may not Read Topic bids"):
+        Client("127.0.0.1:1").check(TOPIC_AUTHORIZATION_FAILED, Grant(Operation.READ, topic_named("bids")))
 
 
 def test_asking_every_second_costs_a_few_milliseconds(real, name):

@@ -13,10 +13,10 @@ from analytics_platform.security.access import (
     Unmanaged,
     differences,
 )
-from analytics_platform.security.acl import Acl, Operation, topic, user
+from analytics_platform.security.acl import Acl, Operation, topic_named, user_named
 
 NOTHING_ELSE = Unmanaged()
-READS = Acl(user("ana"), topic("bids"), Operation.READ)
+READS = Acl(user_named("ana"), topic_named("bids"), Operation.READ)
 BIDS = {Topic("bids"): "", TopicLayout("bids", Layout.PARTITIONS): "4", TopicConfig("bids", "retention.ms"): "1"}
 NAMES = st.sampled_from(["a", "b", "c"])
 ITEMS = st.one_of(
@@ -25,7 +25,7 @@ ITEMS = st.one_of(
     st.builds(TopicConfig, NAMES, st.sampled_from(["x", "y"])),
     st.builds(Password, NAMES),
     st.builds(Quota, NAMES.map(lambda name: (("user", name),)), st.just("k")),
-    st.builds(Acl, NAMES.map(user), NAMES.map(topic), st.sampled_from(Operation)),
+    st.builds(Acl, NAMES.map(user_named), NAMES.map(topic_named), st.sampled_from(Operation)),
 )
 STATES = st.dictionaries(ITEMS, st.sampled_from(["", "1", "2"]), max_size=12)
 
@@ -70,7 +70,7 @@ def test_each_way_to_differ_is_named():
         TopicConfig("bids", "retention.ms"): "2",
         TopicConfig("bids", "cleanup.policy"): "compact",
         Quota((("user", "ana"),), "producer_byte_rate"): "20",
-        Acl(user("mallory"), topic("*"), Operation.ALL): "",
+        Acl(user_named("mallory"), topic_named("*"), Operation.ALL): "",
         Topic("left-over"): "",
     }
     assert said(wanted, found) == [
@@ -96,7 +96,7 @@ def test_what_is_somebody_elses_is_neither_missing_nor_extra():
         TopicConfig("payments", "retention.ms"): "1",
         Password("pay-clerk"): "",
         Quota((("user", "pay-clerk"), ("client-id", "x")), "k"): "1",
-        Acl(user("pay-clerk"), topic("payments"), Operation.READ): "",
+        Acl(user_named("pay-clerk"), topic_named("payments"), Operation.READ): "",
     }
     ours = Unmanaged(principals=frozenset({"pay-*"}), topics=frozenset({"payments", "payroll-*"}))
     assert said({}, found, ours) == []

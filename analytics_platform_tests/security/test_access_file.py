@@ -9,7 +9,7 @@ from analytics_platform.products import catalog
 from analytics_platform.security.access import Layout, Password, Quota, Topic, TopicConfig, TopicLayout
 from analytics_platform.security.access_file import ACCESS_FILE, AccessFile, Shows, parse_access
 from analytics_platform.security.access_wanted import wanted_principals, wanted_state
-from analytics_platform.security.acl import Acl, Grant, Kind, Operation, Pattern, Resource, topic, user
+from analytics_platform.security.acl import Acl, Grant, Kind, Operation, Pattern, Resource, topic_named, user_named
 from analytics_platform.settings import ROOT
 
 ORDERS = catalog_of(
@@ -52,7 +52,7 @@ WANTED = wanted_state(ORDERS, parse_access(TEXT))
 
 
 def acls_of(name: str) -> set[Grant]:
-    return {Grant(i.operation, i.resource) for i in WANTED if isinstance(i, Acl) and i.principal == user(name)}
+    return {Grant(i.operation, i.resource) for i in WANTED if isinstance(i, Acl) and i.principal == user_named(name)}
 
 
 def test_topics_follow_from_the_streams_and_their_dead_letters_and_from_the_file():
@@ -75,14 +75,14 @@ def test_the_closest_entry_says_how_a_topic_is_kept():
 
 def test_who_writes_may_write_and_nothing_else():
     assert acls_of("web-shop") == {
-        Grant(Operation.WRITE, topic("shop.orders")),
+        Grant(Operation.WRITE, topic_named("shop.orders")),
         Grant(Operation.WRITE, Resource(Kind.TRANSACTIONAL_ID, "web-shop-", Pattern.PREFIXED)),
     }
 
 
 def test_who_is_like_a_part_may_do_what_it_may_and_their_own():
     assert acls_of("ana") == acls_of("operator") | {
-        Grant(Operation.READ, topic("clicks")),
+        Grant(Operation.READ, topic_named("clicks")),
         Grant(Operation.READ, Resource(Kind.GROUP, "ana")),
         Grant(Operation.READ, Resource(Kind.GROUP, "ana-", Pattern.PREFIXED)),
     }

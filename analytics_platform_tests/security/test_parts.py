@@ -2,7 +2,7 @@ import pytest
 
 from analytics_platform.catalog import catalog_of
 from analytics_platform.product import Stream
-from analytics_platform.security.acl import Grant, Kind, Operation, Resource, topic
+from analytics_platform.security.acl import Grant, Kind, Operation, Resource, topic_named
 from analytics_platform.security.parts import PartName, parts_of
 
 
@@ -21,7 +21,10 @@ def grants_of(name: PartName, *topics: str, dead_letters: str | None = None) -> 
 
 @pytest.mark.parametrize("name", [PartName.PLANNER, PartName.WORKER])
 def test_who_reads_may_read_the_declared_topics_and_nothing_else(name):
-    assert grants_of(name, "a", "b") == {Grant(Operation.READ, topic("a")), Grant(Operation.READ, topic("b"))}
+    assert grants_of(name, "a", "b") == {
+        Grant(Operation.READ, topic_named("a")),
+        Grant(Operation.READ, topic_named("b")),
+    }
 
 
 def test_only_the_sender_of_dead_letters_may_write_and_only_to_their_topics():
@@ -31,7 +34,7 @@ def test_only_the_sender_of_dead_letters_may_write_and_only_to_their_topics():
         for grant in part.grants
         if grant.operation is Operation.WRITE
     }
-    assert writers == {(PartName.DEAD_LETTERS, topic("a.dead"))}
+    assert writers == {(PartName.DEAD_LETTERS, topic_named("a.dead"))}
 
 
 def test_without_dead_letters_their_sender_may_do_nothing():
@@ -40,7 +43,7 @@ def test_without_dead_letters_their_sender_may_do_nothing():
 
 def test_the_watcher_sees_groups_and_topics_but_no_record():
     assert grants_of(PartName.WATCHER, "a") == {
-        Grant(Operation.DESCRIBE, topic("a")),
+        Grant(Operation.DESCRIBE, topic_named("a")),
         Grant(Operation.DESCRIBE, Resource(Kind.GROUP, "*")),
     }
 

@@ -8,6 +8,7 @@ from kafka.protocol.admin import CreateTopicsRequest
 
 from analytics_platform.errors import DeclarationError, TopicMissingError
 from analytics_platform.ingest.kafka.client import Client
+from analytics_platform.security.acl import Grant, Operation, topic_named
 
 PATIENCE_SECONDS = 15.0
 BROKER_DEFAULT = -1
@@ -25,7 +26,9 @@ def ensure_topics(bootstrap: str, partitions: Mapping[str, int], *, retention: t
     """
     client = Client(bootstrap)
     try:
-        client.patiently(lambda: _create(client, partitions, retention), PATIENCE_SECONDS)
+        missing = client.patiently(lambda: _missing(client, partitions), PATIENCE_SECONDS)
+        if missing:
+            client.patiently(lambda: _create(client, missing, retention), PATIENCE_SECONDS)
         found = client.patiently(lambda: _lead(client, partitions), PATIENCE_SECONDS)
     finally:
         client.close()
@@ -36,6 +39,17 @@ def ensure_topics(bootstrap: str, partitions: Mapping[str, int], *, retention: t
                 f"declared with {partitions[name]} partitions, the broker has {count}",
                 "mend the declaration; a key's records lie where the old count put them",
             )
+
+
+def _missing(client: Client, partitions: Mapping[str, int]) -> dict[str, int]:
+    """Those that do not exist: who may not create topics may still find that there is nothing to create."""
+    found = {}
+    for name, count in partitions.items():
+        try:
+            client.topics([name])
+        except TopicMissingError:
+            found[name] = count
+    return found
 
 
 def _create(client: Client, partitions: Mapping[str, int], retention: timedelta | None) -> None:
@@ -51,7 +65,7 @@ def _create(client: Client, partitions: Mapping[str, int], retention: timedelta 
     )
     for topic in client.send(request, seconds=PATIENCE_SECONDS).wait(PATIENCE_SECONDS).topics:
         if errors.for_code(topic.error_code) is not errors.TopicAlreadyExistsError:
-            client.check(topic.error_code, topic.name)
+            client.check(topic.error_code, Grant(Operation.CREATE, topic_named(topic.name)))
 
 
 def _retention(retention: timedelta) -> list[Config]:

@@ -19,12 +19,16 @@ from kafka.net.selector import NetworkSelector
 from kafka.protocol.metadata import MetadataRequest
 
 from analytics_platform.errors import (
+    AclMissingError,
     ClientInUseError,
     KafkaDeniedError,
     PlatformError,
     TopicMissingError,
     UnreachableError,
 )
+from analytics_platform.security.acl import Grant, Operation, topic_named
+from analytics_platform.security.denial import remedy_for
+from analytics_platform.security.principal import principal_of
 
 CONNECT_SECONDS = 3.0
 NEVER = float("inf")
@@ -113,13 +117,13 @@ class Client:
         request = MetadataRequest(topics=wanted, allow_auto_topic_creation=False, min_version=10)
         response = self.send(request).wait(CONNECT_SECONDS)
         self._connected().cluster.update_metadata(response)  # so that it knows the leaders' addresses
-        for topic in response.topics:
-            self.check(topic.error_code, topic.name)
+        for each in response.topics:
+            self.check(each.error_code, Grant(Operation.DESCRIBE, topic_named(each.name)))
         return {
-            topic.name: TopicLayout(
-                id=UUID(str(topic.topic_id)), leaders={p.partition_index: p.leader_id for p in topic.partitions}
+            each.name: TopicLayout(
+                id=UUID(str(each.topic_id)), leaders={p.partition_index: p.leader_id for p in each.partitions}
             )
-            for topic in response.topics
+            for each in response.topics
         }
 
     def brokers(self) -> list[int]:
@@ -128,15 +132,20 @@ class Client:
         self._connected().cluster.update_metadata(response)  # so that it knows their addresses
         return sorted(broker.node_id for broker in response.brokers)
 
-    def check(self, code: int, topic: str) -> None:
-        """Raise what an error code in a response means for the topic; UnreachableError for all that may pass."""
-        error = errors.for_code(code)
+    def check(self, code: int, needed: Grant, said: str | None = None) -> None:
+        """Raise what an error code in a response means, to somebody who needed that; UnreachableError if it may pass.
+
+        Where the broker has `said` why, what is not retriable is refused for good.
+        """
+        error, what = errors.for_code(code), needed.resource
         if error is errors.UnknownTopicOrPartitionError:
-            raise TopicMissingError(topic)
-        if issubclass(error, errors.AuthorizationError | errors.InvalidTopicError):
-            raise KafkaDeniedError(f"topic {topic}", error.__name__)
+            raise TopicMissingError(what.name)
+        if issubclass(error, errors.AuthorizationError):
+            raise AclMissingError(self.principal, str(needed), remedy_for(self.principal, needed))
+        if error is errors.InvalidTopicError or (said and not issubclass(error, errors.RetriableError)):
+            raise KafkaDeniedError(str(what), f"{error.__name__}: {said}" if said else error.__name__)
         if error is not errors.NoError:
-            raise self.unreachable(f"{topic}: {error.__name__}")
+            raise self.unreachable(f"{what}: {error.__name__}")
 
     def patiently(self, attempt: Callable[[], T], seconds: float) -> T:
         """The result of an attempt, repeated over a new connection while it raises UnreachableError."""
@@ -162,6 +171,11 @@ class Client:
         if isinstance(error, errors.AuthorizationError | errors.SaslAuthenticationFailedError):
             return KafkaDeniedError(f"Kafka at {self.bootstrap}", str(error))
         return self.unreachable(f"{type(error).__name__}: {error}")
+
+    @property
+    def principal(self) -> str:
+        """Whom the broker takes us for."""
+        return principal_of(self.configuration)
 
     def disconnect(self) -> None:
         """Drop the connection; the next use makes a new one, from the bootstrap address."""

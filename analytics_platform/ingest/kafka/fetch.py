@@ -24,6 +24,7 @@ from analytics_platform.ingest.kafka.reading import (
 )
 from analytics_platform.ingest.record_batch import decode_chunks
 from analytics_platform.ingest.records import CHUNK_BYTES, Gap
+from analytics_platform.security.acl import Grant, Operation, topic_named
 
 PATIENCE_SECONDS = 30.0  # a killed broker that starts again is fenced for 9 s before it may lead: 16 s measured
 # A long poll keeps its connection busy, so with several leaders none may hold up the others' next request.
@@ -147,5 +148,5 @@ def _has_news(client: Client, topic: Any, answered: Any, positions: Mapping[str,
     if errors.for_code(answered.error_code) is errors.OffsetOutOfRangeError:
         known = positions[topic.topic]
         require_offsets(client, topic.topic, known, known)
-    client.check(answered.error_code, topic.topic)
+    client.check(answered.error_code, Grant(Operation.READ, topic_named(topic.topic)))
     return bool(answered.records)

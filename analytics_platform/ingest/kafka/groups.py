@@ -5,15 +5,18 @@ A broker coordinates the groups that it lists, so that their offsets are asked o
 
 from collections.abc import Iterable, Iterator
 
-from kafka.protocol.admin import ListGroupsRequest
+from kafka.protocol.admin import DescribeGroupsRequest, ListGroupsRequest
 from kafka.protocol.consumer import OffsetFetchRequest
 
 from analytics_platform.ingest.kafka.client import CONNECT_SECONDS, Client
+from analytics_platform.security.acl import EVERY, Grant, Kind, Operation, Resource
 
 ALL_SECONDS = 3.0  # whoever asks has other things to do
 GROUPS_AT_ONCE = 100
 MOST_GROUPS = 2_000  # of one broker, the first by name: more are a cluster that needs another tool
-NO_ERROR = 0
+NO_ERROR, GROUP_AUTHORIZATION_FAILED = 0, 30
+EVERY_GROUP = Grant(Operation.DESCRIBE, Resource(Kind.GROUP, EVERY))
+NO_GROUP = "analytics-platform.nobody"  # a name that an ACL for some groups does not cover
 
 Group = OffsetFetchRequest.OffsetFetchRequestGroup
 
@@ -36,10 +39,19 @@ def committed_topics(bootstrap: str) -> dict[str, set[str]]:
 
 def _of_broker(client: Client, node: int) -> Iterator[tuple[str, set[str]]]:
     listed = client.send(ListGroupsRequest(min_version=0), node).wait(CONNECT_SECONDS)
-    client.check(listed.error_code, "the list of consumer groups")
+    client.check(listed.error_code, EVERY_GROUP)
+    _require_sight(client, node)
     names = sorted(group.group_id for group in listed.groups)[:MOST_GROUPS]
     for first in range(0, len(names), GROUPS_AT_ONCE):
         yield from _committed(client, node, names[first : first + GROUPS_AT_ONCE])
+
+
+def _require_sight(client: Client, node: int) -> None:
+    """Raise AclMissingError unless every group may be seen: from the list, others are left out without a word."""
+    response = client.send(DescribeGroupsRequest(groups=[NO_GROUP], min_version=0), node).wait(CONNECT_SECONDS)
+    for group in response.groups:
+        if group.error_code == GROUP_AUTHORIZATION_FAILED:
+            client.check(group.error_code, EVERY_GROUP)
 
 
 def _committed(client: Client, node: int, names: Iterable[str]) -> Iterator[tuple[str, set[str]]]:

@@ -6,6 +6,7 @@ from kafka.protocol.consumer import ListOffsetsRequest, OffsetSpec
 
 from analytics_platform.facts import PartitionOffsets
 from analytics_platform.ingest.kafka.client import CONNECT_SECONDS, Answer, Client, TopicLayout
+from analytics_platform.security.acl import Grant, Operation, topic_named
 
 READ_UNCOMMITTED, READ_COMMITTED = 0, 1
 # A connection that a broker's restart has broken is tried once more; a dead broker is reported after one attempt.
@@ -82,6 +83,6 @@ def _collect(client: Client, answers: list[Answer]) -> dict[tuple[str, int], int
     for answer in answers:
         for topic in answer.wait(CONNECT_SECONDS).topics:
             for partition in topic.partitions:
-                client.check(partition.error_code, topic.name)
+                client.check(partition.error_code, Grant(Operation.DESCRIBE, topic_named(topic.name)))
                 found[topic.name, partition.partition_index] = partition.offset
     return found

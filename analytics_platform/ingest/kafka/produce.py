@@ -11,6 +11,7 @@ from analytics_platform.errors import PlatformError, ProduceRefusedError, TopicM
 from analytics_platform.ingest.encode_batch import ProducerId, RecordBlock, seal
 from analytics_platform.ingest.kafka.client import CONNECT_SECONDS, Answer, Client
 from analytics_platform.ingest.kafka.offsets import stable_offsets_of
+from analytics_platform.security.acl import Grant, Operation, topic_named
 
 Place = tuple[str, int]  # topic and partition
 
@@ -45,12 +46,13 @@ class BulkProducer:
         """Deliver all blocks, in order within a partition; returns the offset of each partition's first record.
 
         Raises UnreachableError when a batch stays unacknowledged for `patience_seconds`: it may be on the topic or
-        not. Raises ProduceRefusedError when the broker will never take it. Either way this producer is closed.
+        not. Raises ProduceRefusedError when the broker will never take it, AclMissingError when no ACL lets us write.
+        Whichever it is, this producer is closed.
         """
         first: dict[Place, int] = {}
         for row in zip_longest(*blocks.values()):
             now = {place: block for place, block in zip(blocks, row, strict=True) if block is not None}
-            batches = {place: seal(block, self._producer(), self._next(place)) for place, block in now.items()}
+            batches = {place: seal(block, self._producer(place[0]), self._next(place)) for place, block in now.items()}
             for place, offset in self._deliver(batches).items():
                 first.setdefault(place, offset)
                 self._sequences[place] = self._next(place) + now[place].records
@@ -69,16 +71,15 @@ class BulkProducer:
     def _next(self, place: Place) -> int:
         return self._sequences.get(place, 0)
 
-    def _producer(self) -> ProducerId:
+    def _producer(self, topic: str) -> ProducerId:
         if self._id is None:
-            self._id = self._client.patiently(self._register, self.patience_seconds)
+            self._id = self._client.patiently(lambda: self._register(topic), self.patience_seconds)
         return self._id
 
-    def _register(self) -> ProducerId:
+    def _register(self, topic: str) -> ProducerId:
         request = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=60_000, max_version=4)
         response = self._client.send(request).wait(CONNECT_SECONDS)
-        if response.error_code:
-            raise self._client.unreachable(f"no producer id: {errors.for_code(response.error_code).__name__}")
+        self._client.check(response.error_code, _write_to(topic))  # whoever may write to some topic gets an id
         return ProducerId(id=response.producer_id, epoch=response.producer_epoch)
 
     def _deliver(self, batches: Mapping[Place, bytes]) -> dict[Place, int]:
@@ -133,11 +134,17 @@ class BulkProducer:
                 error = errors.for_code(partition.error_code)
                 if error is errors.NoError:
                     offsets[topic.name, partition.index] = partition.base_offset
+                elif issubclass(error, errors.AuthorizationError):
+                    self._client.check(partition.error_code, _write_to(topic.name))
                 elif not issubclass(error, errors.RetriableError):
                     raise ProduceRefusedError(topic.name, partition.index, error.__name__)
                 else:
                     self._leaders.pop((topic.name, partition.index), None)
         return offsets
+
+
+def _write_to(topic: str) -> Grant:
+    return Grant(Operation.WRITE, topic_named(topic))
 
 
 def _request(by_topic: Mapping[str, list[Any]]) -> ProduceRequest:

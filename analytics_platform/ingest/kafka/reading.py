@@ -17,6 +17,7 @@ from analytics_platform.facts import OffsetRange
 from analytics_platform.ingest.kafka.client import RETRY_SECONDS, Answer, Client, TopicLayout
 from analytics_platform.ingest.kafka.offsets import READ_COMMITTED, stable_offsets
 from analytics_platform.ingest.record_batch import FetchedBytes, decode_batches, next_offset
+from analytics_platform.security.acl import Grant, Operation, topic_named
 
 ANSWER_SECONDS = 10.0  # a whole response over a slow line; after one that took longer less is asked for
 PARTITION_BYTES = 16 << 20
@@ -138,7 +139,7 @@ class Reading:
         if error is errors.UnknownTopicOrPartitionError:
             self._layout = None  # moved elsewhere, or gone: the metadata knows
             return
-        self._client.check(answered.error_code, self.topic)
+        self._client.check(answered.error_code, Grant(Operation.READ, topic_named(self.topic)))
         start = self.positions[number]
         raw = bytes(answered.records or b"")
         aborted = tuple((a.producer_id, a.first_offset) for a in answered.aborted_transactions or ())
