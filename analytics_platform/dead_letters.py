@@ -22,6 +22,8 @@ from analytics_platform.ledger.postgres import dead_letters as store
 from analytics_platform.ledger.postgres.dead_letters import Judgement
 from analytics_platform.product import Catalog, Stream
 from analytics_platform.published import read_table
+from analytics_platform.security.cluster import Cluster, cluster_of
+from analytics_platform.security.parts import PartName
 from analytics_platform.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -74,7 +76,7 @@ def _send(stream: Stream, portion: Sequence[Judgement], sender: Sender) -> int:
     topic = stream.dead_letters or ""
     rows = _rows(stream, [judgement for judgement in portion if judgement.rows], sender)
     if rows.num_rows:
-        with BulkProducer(sender.settings.kafka_bootstrap, patience_seconds=PATIENCE_SECONDS) as producer:
+        with BulkProducer(_cluster(sender.settings), patience_seconds=PATIENCE_SECONDS) as producer:
             partitions = _partitions(stream, topic, producer, sender.settings)
             about = {"stream": stream.name, "topic": stream.topic}
             blocks = blocks_of(rows, about, time.time_ns() // 1_000_000, partitions)
@@ -103,5 +105,9 @@ def _partitions(stream: Stream, topic: str, producer: BulkProducer, settings: Se
     try:
         return len(producer.ends([topic]))
     except TopicMissingError:
-        ensure_topics(settings.kafka_bootstrap, {topic: stream.partitions})
+        ensure_topics(_cluster(settings), {topic: stream.partitions})
         return stream.partitions
+
+
+def _cluster(settings: Settings) -> Cluster:
+    return cluster_of(settings, PartName.DEAD_LETTERS)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -25,6 +26,14 @@ HIDDEN = "***"
 HIDDEN_PARTS = ("password", "sslpassword", "oauth_client_secret")
 
 
+class KafkaProtocol(StrEnum):
+    """How Kafka is spoken to, in Kafka's own words; nothing that sends a password in the clear."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"  # TLS, and a certificate says who we are
+    SASL_SSL = "SASL_SSL"  # TLS, and a password does
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The platform's settings; each is the environment variable AP_<NAME>."""
@@ -37,6 +46,16 @@ class Settings:
     )
     jar_dir: Path = field(metadata={"about": "where the embedded broker's jars are kept"})
     kafka_bootstrap: str = field(metadata={"about": "host:port of a broker"})
+    kafka_protocol: KafkaProtocol = field(
+        metadata={"about": "SSL, SASL_SSL, or PLAINTEXT where nobody is asked who they are"}
+    )
+    kafka_ca_file: str = field(metadata={"about": "which authorities to trust, PEM; empty: those of the system"})
+    kafka_certificate_file: str = field(
+        metadata={"about": "the certificate to show, PEM, with its key; {part} is the name of the part that connects"}
+    )
+    kafka_key_file: str = field(metadata={"about": "the certificate's key, where that is in a file of its own"})
+    kafka_user: str = field(metadata={"about": "the user of SASL_SSL (SCRAM-SHA-512)"})
+    kafka_password_file: str = field(metadata={"about": "the file that holds the user's password"})
     ledger_dsn: str = field(repr=False, metadata={"about": "Postgres of the ledger, as a libpq URL", **SECRET})
     dagster_postgres_url: str = field(
         repr=False, metadata={"about": "Postgres of Dagster, postgresql+psycopg2://…", **SECRET}
@@ -150,6 +169,12 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "schema_writes": "commit",
         "jar_dir": str(state_dir / "jars"),
         "kafka_bootstrap": "127.0.0.1:9092",
+        "kafka_protocol": "PLAINTEXT",
+        "kafka_ca_file": "",
+        "kafka_certificate_file": "",
+        "kafka_key_file": "",
+        "kafka_user": "",
+        "kafka_password_file": "",
         "ledger_dsn": "postgresql:///platform",
         "dagster_postgres_url": "postgresql+psycopg2:///dagster",
         "lease_seconds": "60",
@@ -173,7 +198,7 @@ def _defaults(state_dir: Path) -> dict[str, str]:
 
 def _parse(name: str, value: str, kind: Any) -> Any:
     try:
-        return {datetime: _instant, bool: _truth}.get(kind, kind)(value)
+        return {datetime: _instant, bool: _truth, KafkaProtocol: _protocol}.get(kind, kind)(value)
     except ValueError as error:
         raise SettingError(name, f"{value!r} is no {kind.__name__}", f"set {PREFIX}{name.upper()}") from error
 
@@ -184,6 +209,10 @@ def _truth(text: str) -> bool:
     if text.strip().lower() not in words:
         raise ValueError(text)
     return words[text.strip().lower()]
+
+
+def _protocol(text: str) -> KafkaProtocol:
+    return KafkaProtocol(text.strip().upper())
 
 
 def _instant(text: str) -> datetime:

@@ -10,6 +10,8 @@ from analytics_platform.pipeline.parts import Parts
 from analytics_platform.postgres import connect, migrate
 from analytics_platform.products import catalog
 from analytics_platform.registry.drafts import without_drafts
+from analytics_platform.security.cluster import cluster_of
+from analytics_platform.security.parts import PartName
 from analytics_platform.settings import read_settings
 
 
@@ -22,7 +24,7 @@ def every_pipeline(name: str | None, application: str) -> Generator[list[Parts]]
         raise DeclarationError(name, "is no pipeline", f"declared are {', '.join(declared)}")
     with (
         connect(settings.ledger_dsn, application=application) as ledger,
-        KafkaReader(settings.kafka_bootstrap) as reader,
+        KafkaReader(cluster_of(settings, PartName.OPERATOR)) as reader,
     ):
         migrate(ledger)
         wanted = declared.values() if name is None else [declared[name]]

@@ -18,6 +18,8 @@ from analytics_platform.products import catalog
 from analytics_platform.registry.numbers import waiting
 from analytics_platform.registry.snapshot import Snapshot
 from analytics_platform.registry.texts import propose
+from analytics_platform.security.cluster import cluster_of
+from analytics_platform.security.parts import PartName
 from analytics_platform.settings import read_settings
 
 NUMBER = click.IntRange(1)
@@ -54,7 +56,7 @@ def deprecate(subject: str, version: int, sunset: datetime | None, as_json: bool
 def archive(subject: str, version: int, as_json: bool) -> None:
     """Put a deprecated version away. Refused, with exit code 1, while anything that is kept needs it: each is named."""
     settings = read_settings()
-    with registrar(settings) as registry, KafkaReader(settings.kafka_bootstrap) as reader:
+    with registrar(settings) as registry, KafkaReader(cluster_of(settings, PartName.OPERATOR)) as reader:
 
         def act(snapshot: Snapshot) -> None:
             desk, found = desk_of(registry, catalog()), version_of(snapshot, subject, version)
@@ -83,7 +85,7 @@ def impact(subject: str, version: int, as_json: bool) -> None:
             found: dict[str, Any] = evidence_of(settings, snapshot, subject, proposed, desk).document()
         else:
             there = version_of(snapshot, subject, version)
-            with KafkaReader(settings.kafka_bootstrap) as reader:
+            with KafkaReader(cluster_of(settings, PartName.OPERATOR)) as reader:
                 found = {"needed by": needed_by(registry, desk, snapshot, there, settings.table_dir, reader)}
     if as_json:
         say_json(found)

@@ -20,6 +20,8 @@ from analytics_platform.ingest.records import RECORDS_SCHEMA
 from analytics_platform.product import Stream
 from analytics_platform.products import catalog
 from analytics_platform.registry.folder import SUBJECT_FILE, known_schemas
+from analytics_platform.security.cluster import Cluster, cluster_of
+from analytics_platform.security.parts import PartName
 from analytics_platform.settings import ROOT, read_settings
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -56,7 +58,7 @@ def command(name: str, topic: str, sample: int, pipeline: str | None, owner: str
     settings = read_settings()
     _require_new(name, settings.schema_dir)
     stream = Stream(name=name, topic=topic, pipeline=pipeline or name, description=DESCRIPTION, owner=owner)
-    found = read_sample(settings.kafka_bootstrap, topic, sample, known_schemas(settings.schema_dir))
+    found = read_sample(cluster_of(settings, PartName.OPERATOR), topic, sample, known_schemas(settings.schema_dir))
     draft = draft_stream(stream, found)
     files = files_of(draft, settings.schema_dir)
     if not dry_run:
@@ -68,10 +70,10 @@ def command(name: str, topic: str, sample: int, pipeline: str | None, owner: str
         _say(draft, files, steps, is_written=not dry_run)
 
 
-def read_sample(bootstrap: str, topic: str, records: int, known: dict[int, Schema]) -> Sample:
+def read_sample(cluster: Cluster | str, topic: str, records: int, known: dict[int, Schema]) -> Sample:
     """The newest stable records of a topic, until there are enough of them, of their bytes or of the time."""
     deadline = time.monotonic() + SAMPLE_SECONDS
-    with KafkaReader(bootstrap) as reader:
+    with KafkaReader(cluster) as reader:
         offsets = reader.offsets([topic])[topic]
         ranges = newest_ranges(offsets, records)
         tables = _read(reader, topic, ranges, deadline)

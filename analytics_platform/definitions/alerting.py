@@ -28,6 +28,8 @@ from analytics_platform.pipeline.governance.taken_back import tell_consumers
 from analytics_platform.pipeline.known import known_of
 from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
+from analytics_platform.security.cluster import cluster_of
+from analytics_platform.security.parts import PartName
 from analytics_platform.settings import Settings, read_settings
 
 log = logging.getLogger(__name__)
@@ -87,7 +89,7 @@ def look_at_use(ledger: psycopg.Connection, settings: Settings, declared: Catalo
     try:
         tell_consumers(ledger, folder, declared, now)
         look_at_sunsets(ledger, folder, streams, now)
-        note_unregistered(ledger, unregistered_readers(settings.kafka_bootstrap, folder, streams), now)
+        note_unregistered(ledger, unregistered_readers(cluster_of(settings, PartName.WATCHER), folder, streams), now)
     except PlatformError as error:
         log.warning("use.not_seen", extra={"reason": str(error)})
 

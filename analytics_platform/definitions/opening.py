@@ -12,13 +12,15 @@ from analytics_platform.pipeline.parts import Followed, Limits, Parts, Tables
 from analytics_platform.product import Pipeline
 from analytics_platform.quality.files import pipeline_with_contracts
 from analytics_platform.registry.current import current_schemas
+from analytics_platform.security.cluster import cluster_of
+from analytics_platform.security.parts import PartName
 from analytics_platform.settings import Settings
 
 
-def open_reader(settings: Settings) -> KafkaReader:
-    """A connection to the broker; in stock mode nothing but kafka-python decodes its records."""
+def open_reader(settings: Settings, part: PartName) -> KafkaReader:
+    """A part's connection to the broker; in stock mode nothing but kafka-python decodes its records."""
     reader = PlainReader if settings.stock else KafkaReader
-    return reader(settings.kafka_bootstrap)
+    return reader(cluster_of(settings, part))
 
 
 def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connection, reader: RecordReader) -> Parts:

@@ -16,6 +16,7 @@ from analytics_platform.postgres import connect
 from analytics_platform.products import catalog
 from analytics_platform.quality.batch import rehearse
 from analytics_platform.registry.drafts import without_drafts
+from analytics_platform.security.parts import PartName
 from analytics_platform.settings import read_settings
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Ready:
         pipelines = list(without_drafts(catalog(), settings.schema_dir).pipelines.values())[:MOST_PIPELINES]
         with ExitStack() as opened:
             ledger = opened.enter_context(connect(settings.ledger_dsn, application="warm"))
-            reader = opened.enter_context(open_reader(settings))
+            reader = opened.enter_context(open_reader(settings, PartName.WORKER))
             for pipeline in pipelines:
                 parts = self._parts[pipeline.name] = open_parts(pipeline, settings, ledger, reader)
                 for stream in parts.pipeline.streams:

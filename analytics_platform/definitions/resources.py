@@ -14,6 +14,7 @@ from analytics_platform.pipeline.follow import follow_schemas
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.postgres import connect
 from analytics_platform.product import Pipeline
+from analytics_platform.security.parts import PartName
 from analytics_platform.settings import read_settings
 
 
@@ -34,7 +35,7 @@ class PlatformResource(dg.ConfigurableResource):
             yield parts  # the process ends with its run, and its connections with it
             return
         settings = read_settings()
-        with self.ledger(application) as ledger, open_reader(settings) as reader:
+        with self.ledger(application) as ledger, open_reader(settings, PartName.WORKER) as reader:
             yield open_parts(pipeline, settings, ledger, reader)
 
 
@@ -64,7 +65,7 @@ class KeptParts:
             with ExitStack() as opened:
                 ledger = opened.enter_context(connect(settings.ledger_dsn, application=f"planner {pipeline.name}"))
                 hear_of_ends(ledger)
-                reader = opened.enter_context(open_reader(settings))
+                reader = opened.enter_context(open_reader(settings, PartName.PLANNER))
                 self._kept[pipeline.name] = open_parts(pipeline, settings, ledger, reader), opened.pop_all()
         return self._kept[pipeline.name][0]
 

@@ -9,6 +9,7 @@
     │   ├── KafkaDeniedError    the broker answers and refuses
     │   │   └── AclMissingError no ACL lets us do this
     │   ├── NoAuthorizerError   the broker lets everybody do everything
+    │   ├── DistrustError       the broker and we do not trust each other: certificates, passwords, TLS or none
     │   ├── ProduceRefusedError records that the broker will never take
     │   ├── ClientInUseError    a connection that somebody else is using
     │   ├── OldFormatError      messages from before record batches
@@ -85,6 +86,7 @@ from analytics_platform.errors.tables import (
 from analytics_platform.errors.topics import (
     AclMissingError,
     ClientInUseError,
+    DistrustError,
     KafkaDeniedError,
     KafkaError,
     MalformedBatchError,
@@ -111,6 +113,7 @@ __all__ = [
     "ClientInUseError",
     "DamagedTableError",
     "DeclarationError",
+    "DistrustError",
     "FencedError",
     "ForbiddenError",
     "ForkUnsafeError",

@@ -52,6 +52,17 @@ class NoAuthorizerError(KafkaError):
         )
 
 
+class DistrustError(KafkaError):
+    """The broker and we do not agree on who the other is, or on how to speak to each other."""
+
+    def __init__(self, address: str, problem: str, remedy: str) -> None:
+        super().__init__(address, problem, remedy)
+        self.address, self.problem, self.remedy = address, problem, remedy
+
+    def __str__(self) -> str:
+        return f"Kafka at {self.address}: {self.problem}; {self.remedy}"
+
+
 class ProduceRefusedError(KafkaError):
     """The broker will not take these records, however often they are sent."""
 

@@ -7,14 +7,17 @@ import base64
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
 from analytics_platform.errors import LocalError
+from analytics_platform.local.broker_security import COMPILER, BrokerSecurity, secured
 from analytics_platform.local.process import Part, end_processes_in, package_folder
 
 FORMAT_SECONDS = 60
@@ -22,13 +25,13 @@ FORMAT_SECONDS = 60
 HEAP = ("-Xms96m", "-Xmx384m")
 FLAGS = (
     "-XX:+UseSerialGC",  # one thread, 40 MB less than G1
-    "-XX:TieredStopAtLevel=1",  # starts 0.4 s sooner; the hot paths are system calls anyway
     "-XX:+ExitOnOutOfMemoryError",  # a supervisor restarts it; half a broker helps nobody
     "-Djdk.nio.maxCachedBufferSize=262144",  # else each network thread keeps its largest request off-heap
     "--sun-misc-unsafe-memory-access=allow",  # else four lines of warning at each start
     "-Dlog4j2.configurationFile=log4j2.xml",  # relative, like `log.dirs`: the folder's own path may hold any character
     "-Dlog4j2.disableJmx=true",
 )
+QUICK = ("-XX:TieredStopAtLevel=1",)  # starts 0.4 s sooner; the hot paths are system calls anyway, if not encrypted
 ENVIRONMENT = {"LC_ALL": "C.UTF-8"}  # JAVA_TOOL_OPTIONS and CLASSPATH of the user's shell are none of ours
 API_VERSIONS = struct.pack(">hhih", 18, 0, 1, -1)  # api key, version, correlation id, no client id
 REPLY_BYTES = 10  # length, correlation id, error code
@@ -52,25 +55,35 @@ class Membership:
 
 
 def prepare(
-    folder: Path, ports: Ports, classpath: str, *, log: Path | None = None, member: Membership | None = None
+    folder: Path,
+    ports: Ports,
+    classpath: str,
+    *,
+    log: Path | None = None,
+    member: Membership | None = None,
+    security: BrokerSecurity | None = None,
 ) -> Part:
     """Format the storage where needed and return the broker as a part; `folder` may hold data of earlier starts.
 
-    The ports may differ from one start to the next. Raises LocalError.
+    The ports may differ from one start to the next, and so may whether it is secured. Raises LocalError.
     """
-    member = member or Membership(cluster=new_cluster_id())
-    folder = folder.absolute()
+    member, folder = member or Membership(cluster=new_cluster_id()), folder.absolute()
+    if security:
+        member = replace(
+            member, settings={**secured(security, folder, ports.broker, ports.controller), **member.settings}
+        )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    java = java_executable()
+    java = str(java_executable())
     (folder / "log4j2.xml").write_text(LOG4J)
-    _format(folder, properties(DRAFT, ports, member), (str(java), *FLAGS, "-cp", classpath), member.cluster)
+    _format(folder, properties(DRAFT, ports, member), (java, *FLAGS, *QUICK, "-cp", classpath), member.cluster)
     (folder / "server.properties").write_text(properties("data", ports, member))
+    compiler = COMPILER if security else QUICK
     return Part(
         name="broker",
-        argv=(str(java), *HEAP, *FLAGS, "-cp", classpath, "kafka.Kafka", "server.properties"),
+        argv=(java, *HEAP, *FLAGS, *compiler, "-cp", classpath, "kafka.Kafka", "server.properties"),
         cwd=folder,
         log=log or folder / "broker.log",
-        ready=lambda: answers(ports.broker),
+        ready=lambda: answers(ports.broker, security.context() if security else None),
         env=ENVIRONMENT,
         inherits=False,
         stop_signal=signal.SIGTERM,
@@ -92,12 +105,15 @@ def properties(data: str, ports: Ports, member: Membership | None = None) -> str
     return SETTINGS.format(data=data, broker=ports.broker, controller=ports.controller) + own  # the last one counts
 
 
-def answers(port: int) -> bool:
-    """Whether a broker answers ApiVersions on this port of the loopback."""
+def answers(port: int, context: ssl.SSLContext | None = None) -> bool:
+    """Whether a broker answers ApiVersions on this port of the loopback, over TLS where a context is given."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+        with ExitStack() as opened:
+            connection = opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=1))
+            if context:
+                connection = opened.enter_context(context.wrap_socket(connection, server_hostname="127.0.0.1"))
             connection.sendall(struct.pack(">i", len(API_VERSIONS)) + API_VERSIONS)
-            reply = connection.recv(REPLY_BYTES, socket.MSG_WAITALL)
+            reply = connection.makefile("rb").read(REPLY_BYTES)
             return len(reply) == REPLY_BYTES and struct.unpack(">iih", reply)[1:] == (1, 0)
     except OSError:
         return False

@@ -25,6 +25,8 @@ from analytics_platform.local.supervisor import Member, Supervisor
 from analytics_platform.local.waiting import pause
 from analytics_platform.postgres import connect
 from analytics_platform.products import catalog
+from analytics_platform.security.cluster import cluster_of
+from analytics_platform.security.parts import PartName
 from analytics_platform.settings import Settings, read_settings
 
 TICK_SECONDS = 0.05
@@ -82,7 +84,7 @@ class Demo:
         """Until everything produced is published and no timer is left; LocalError when nothing moves any more."""
         collector = Collector(self.settings.state_dir)
         observer = Observer(
-            kafka_bootstrap=self.blueprint.settings.kafka_bootstrap,
+            cluster=cluster_of(self.blueprint.settings, PartName.OPERATOR),
             ledger_dsn=self.blueprint.settings.ledger_dsn,
             dagster_dsn=self.blueprint.dagster_dsn,
             streams=self.blueprint.streams,

@@ -18,6 +18,8 @@ from analytics_platform.pipeline.governance.readers import unregistered_readers
 from analytics_platform.product import Stream
 from analytics_platform.products import catalog
 from analytics_platform.registry.drafts import without_drafts
+from analytics_platform.security.cluster import cluster_of
+from analytics_platform.security.parts import PartName
 from analytics_platform.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ def observe(settings: Settings) -> Observed:
     """Everything there is to know now; what does not answer is named in it."""
     streams = tuple(without_drafts(catalog(), settings.schema_dir).streams.values())
     observer = Observer(
-        kafka_bootstrap=settings.kafka_bootstrap,
+        cluster=cluster_of(settings, PartName.OPERATOR),
         ledger_dsn=settings.ledger_dsn,
         dagster_dsn=libpq_url(settings.dagster_postgres_url),
         streams=streams,
@@ -56,7 +58,7 @@ def observe(settings: Settings) -> Observed:
 def _readers(settings: Settings, streams: Sequence[Stream]) -> list[Unregistered]:
     """Consumer groups that nobody registered; none where the broker does not say."""
     try:
-        return unregistered_readers(settings.kafka_bootstrap, settings.schema_dir, streams)
+        return unregistered_readers(cluster_of(settings, PartName.OPERATOR), settings.schema_dir, streams)
     except PlatformError as error:
         log.warning("readers.not_seen", extra={"reason": str(error)})
         return []

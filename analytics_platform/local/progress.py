@@ -16,6 +16,7 @@ from analytics_platform.ledger.postgres.pauses import Pause, pauses
 from analytics_platform.local.dagster_processes import newest_heartbeat, recent_failures, run_counts
 from analytics_platform.postgres import connect
 from analytics_platform.product import Stream
+from analytics_platform.security.cluster import Cluster
 
 # What is planned, less what is not finished yet: the offset up to which every row has its outcome.
 FINISHED = """
@@ -85,7 +86,7 @@ class Progress:
 class Observer:
     """Looks at an instance again and again over connections that it keeps; a lost one is made anew."""
 
-    kafka_bootstrap: str
+    cluster: Cluster
     ledger_dsn: str
     dagster_dsn: str
     streams: Sequence[Stream]
@@ -146,7 +147,7 @@ class Observer:
     def _offsets(self) -> dict[str, list[PartitionOffsets]]:
         if not self.streams:
             return {}
-        self._reader = self._reader or KafkaReader(self.kafka_bootstrap, patience_seconds=3)
+        self._reader = self._reader or KafkaReader(self.cluster, patience_seconds=3)
         return self._reader.offsets([stream.topic for stream in self.streams])
 
     def _ledger(self) -> tuple[Finished, list[tuple], list[str], datetime | None, list[Pause], list[Frozen], Held]:

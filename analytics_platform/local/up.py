@@ -31,6 +31,8 @@ from analytics_platform.local.progress import Observer, Progress
 from analytics_platform.local.statusline import rate, status_line
 from analytics_platform.local.supervisor import Supervisor
 from analytics_platform.products import catalog
+from analytics_platform.security.cluster import cluster_of
+from analytics_platform.security.parts import PartName
 from analytics_platform.settings import read_settings
 
 TICK_SECONDS = 0.1
@@ -68,7 +70,7 @@ class Run:
         self.collector = Collector(self.state_dir)
         self.supervisor = Supervisor(self.blueprint.members, self.tell)
         self.observer = Observer(
-            kafka_bootstrap=self.blueprint.settings.kafka_bootstrap,
+            cluster=cluster_of(self.blueprint.settings, PartName.OPERATOR),
             ledger_dsn=self.blueprint.settings.ledger_dsn,
             dagster_dsn=self.blueprint.dagster_dsn,
             streams=self.blueprint.streams,

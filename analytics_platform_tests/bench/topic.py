@@ -26,6 +26,6 @@ def produce(bootstrap: str, topic: str, encoding: str, bids: int, seed: int) -> 
     with tempfile.TemporaryDirectory(prefix="bench-truth-") as truth:
         events = int(bids / BIDS_SHARE) + 1
         options = Options(
-            bootstrap=bootstrap, truth=Path(truth), topics=(place,), seed=seed, events=events, shares=SHARES
+            cluster=bootstrap, truth=Path(truth), topics=(place,), seed=seed, events=events, shares=SHARES
         )
         return run(options).produced

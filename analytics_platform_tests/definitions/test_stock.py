@@ -5,6 +5,7 @@ import yaml
 from analytics_platform.definitions.opening import open_reader
 from analytics_platform.ingest.kafka.fetch import KafkaReader, PlainReader
 from analytics_platform.local.dagster_processes import DagsterPlace, prepare_home
+from analytics_platform.security.parts import PartName
 from analytics_platform.settings import ROOT, read_settings
 
 OURS, STOCK = (yaml.safe_load((ROOT / name).read_text()) for name in ("dagster.yaml", "dagster.stock.yaml"))
@@ -30,5 +31,5 @@ def test_the_setting_picks_the_instance(tmp_path):
 
 
 def test_in_stock_mode_kafka_python_decodes_the_records():
-    kinds = {word: type(open_reader(read_settings({"AP_STOCK": word}))) for word in ("yes", "no")}
+    kinds = {word: type(open_reader(read_settings({"AP_STOCK": word}), PartName.WORKER)) for word in ("yes", "no")}
     assert kinds == {"yes": PlainReader, "no": KafkaReader}

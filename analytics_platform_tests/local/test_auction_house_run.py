@@ -40,11 +40,11 @@ def own_topics(topic: Callable[[], str]) -> tuple[Topic, ...]:
 
 
 def bounded(kafka: Kafka, topics: tuple[Topic, ...], folder: Path, events: int = 20_000) -> Options:
-    return Options(bootstrap=kafka.bootstrap, truth=folder, topics=topics, events=events, seed=3, shares=FAULTY)
+    return Options(cluster=kafka.bootstrap, truth=folder, topics=topics, events=events, seed=3, shares=FAULTY)
 
 
 def live(kafka: Kafka, topics: tuple[Topic, ...], folder: Path, rate: float = 2_000.0) -> Options:
-    return Options(bootstrap=kafka.bootstrap, truth=folder, topics=topics, rate=rate, seed=3, shares=FAULTY)
+    return Options(cluster=kafka.bootstrap, truth=folder, topics=topics, rate=rate, seed=3, shares=FAULTY)
 
 
 def on_topics(

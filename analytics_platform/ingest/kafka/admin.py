@@ -9,6 +9,7 @@ from kafka.protocol.admin import CreateTopicsRequest
 from analytics_platform.errors import DeclarationError, TopicMissingError
 from analytics_platform.ingest.kafka.client import Client
 from analytics_platform.security.acl import Grant, Operation, topic_named
+from analytics_platform.security.cluster import Cluster
 
 PATIENCE_SECONDS = 15.0
 BROKER_DEFAULT = -1
@@ -18,13 +19,15 @@ Topic = CreateTopicsRequest.CreatableTopic
 Config = Topic.CreatableTopicConfig
 
 
-def ensure_topics(bootstrap: str, partitions: Mapping[str, int], *, retention: timedelta | None = None) -> None:
+def ensure_topics(cluster: Cluster | str, partitions: Mapping[str, int], *, retention: timedelta | None = None) -> None:
     """Create the topics that do not exist and wait until each partition has a leader; repeatable.
+
+    Whoever finds all of them there needs no right to create any.
 
     Topics that exist keep their configuration. Raises DeclarationError when one has another number of partitions,
     UnreachableError, KafkaDeniedError.
     """
-    client = Client(bootstrap)
+    client = Client(cluster)
     try:
         missing = client.patiently(lambda: _missing(client, partitions), PATIENCE_SECONDS)
         if missing:

@@ -26,7 +26,9 @@ from analytics_platform.errors import (
     TopicMissingError,
     UnreachableError,
 )
+from analytics_platform.ingest.kafka.distrust import distrust, wrong_password
 from analytics_platform.security.acl import Grant, Operation, topic_named
+from analytics_platform.security.cluster import Cluster, for_kafka_python
 from analytics_platform.security.denial import remedy_for
 from analytics_platform.security.principal import principal_of
 
@@ -34,7 +36,7 @@ CONNECT_SECONDS = 3.0
 NEVER = float("inf")
 RETRY_SECONDS = 0.1
 LONGEST_RESPONSE_BYTES = 1 << 30
-REMEDY = "start the broker (`ap up`), or check AP_KAFKA_BOOTSTRAP, the certificate and the password"
+REMEDY = "start the broker (`ap up`), or check AP_KAFKA_BOOTSTRAP"
 
 T = TypeVar("T")
 
@@ -68,22 +70,21 @@ class Answer:
 class Client:
     """Connects when first used and again after a failure. One thread at a time, and created after a fork."""
 
-    def __init__(self, bootstrap: str, configuration: Mapping[str, Any] | None = None) -> None:
-        self.bootstrap = bootstrap
-        self.configuration = dict(configuration or {})
-        self._configuration = {
-            "bootstrap_servers": bootstrap,
-            "request_timeout_ms": int(CONNECT_SECONDS * 1000),
-            "socket_connection_setup_timeout_ms": int(CONNECT_SECONDS * 1000),
-            "receive_message_max_bytes": LONGEST_RESPONSE_BYTES,
-            **self.configuration,
-        }
+    def __init__(self, cluster: Cluster | str, configuration: Mapping[str, Any] | None = None) -> None:
+        self.cluster = Cluster.of(cluster)
+        self.bootstrap = self.cluster.bootstrap
+        self._given = dict(configuration or {})
         self._lock = threading.Lock()
         self._users: list[tuple[int, str]] = []  # the one thread, as often as it has entered
         self._pid = os.getpid()
         self._deadline = NEVER
         self._manager: KafkaConnectionManager | None = None
         self._closed = threading.Event()
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """How kafka-python connects, besides the address; a password is read anew, for it may have changed."""
+        return {**for_kafka_python(self.cluster), **self._given}
 
     @contextmanager
     def used(self, seconds: float = NEVER) -> Generator[None]:
@@ -168,7 +169,9 @@ class Client:
 
     def translated(self, error: BaseException) -> Exception:
         """What kafka-python raised, in our words."""
-        if isinstance(error, errors.AuthorizationError | errors.SaslAuthenticationFailedError):
+        if isinstance(error, errors.SaslAuthenticationFailedError):
+            return wrong_password(self.cluster)
+        if isinstance(error, errors.AuthorizationError):
             return KafkaDeniedError(f"Kafka at {self.bootstrap}", str(error))
         return self.unreachable(f"{type(error).__name__}: {error}")
 
@@ -205,14 +208,21 @@ class Client:
         return self._manager
 
     def _connect(self) -> KafkaConnectionManager:
-        selector = NetworkSelector(**self._configuration)
-        manager = KafkaConnectionManager(selector, **self._configuration)
+        configuration = {
+            "bootstrap_servers": self.bootstrap,
+            "request_timeout_ms": int(CONNECT_SECONDS * 1000),
+            "socket_connection_setup_timeout_ms": int(CONNECT_SECONDS * 1000),
+            "receive_message_max_bytes": LONGEST_RESPONSE_BYTES,
+            **self.configuration,
+        }
+        selector = NetworkSelector(**configuration)
+        manager = KafkaConnectionManager(selector, **configuration)
         selector.start()
         try:
             Answer(self, manager.bootstrap_async(timeout_ms=int(CONNECT_SECONDS * 1000))).wait(CONNECT_SECONDS)
-        except PlatformError:
+        except PlatformError as error:
             _end(manager)
-            raise
+            raise distrust(self.cluster) or error from error
         return manager
 
 

@@ -25,6 +25,7 @@ from analytics_platform.ingest.kafka.reading import (
 from analytics_platform.ingest.record_batch import decode_chunks
 from analytics_platform.ingest.records import CHUNK_BYTES, Gap
 from analytics_platform.security.acl import Grant, Operation, topic_named
+from analytics_platform.security.cluster import Cluster
 
 PATIENCE_SECONDS = 30.0  # a killed broker that starts again is fenced for 9 s before it may lead: 16 s measured
 # A long poll keeps its connection busy, so with several leaders none may hold up the others' next request.
@@ -36,13 +37,13 @@ class KafkaReader:
 
     def __init__(
         self,
-        bootstrap: str,
+        cluster: Cluster | str,
         *,
         patience_seconds: float = PATIENCE_SECONDS,
         configuration: Mapping[str, Any] | None = None,
     ) -> None:
         self.patience_seconds = patience_seconds
-        self._client = Client(bootstrap, configuration)
+        self._client = Client(cluster, configuration)
         self._portion = Portion()
 
     def offsets(self, topics: Iterable[str]) -> dict[str, list[PartitionOffsets]]:

@@ -10,6 +10,7 @@ from kafka.protocol.consumer import OffsetFetchRequest
 
 from analytics_platform.ingest.kafka.client import CONNECT_SECONDS, Client
 from analytics_platform.security.acl import EVERY, Grant, Kind, Operation, Resource
+from analytics_platform.security.cluster import Cluster
 
 ALL_SECONDS = 3.0  # whoever asks has other things to do
 GROUPS_AT_ONCE = 100
@@ -21,12 +22,12 @@ NO_GROUP = "analytics-platform.nobody"  # a name that an ACL for some groups doe
 Group = OffsetFetchRequest.OffsetFetchRequestGroup
 
 
-def committed_topics(bootstrap: str) -> dict[str, set[str]]:
+def committed_topics(cluster: Cluster | str) -> dict[str, set[str]]:
     """By group, the topics on which it has committed offsets, whether it is connected or not.
 
     Readers without a group, or that never commit, are not seen. Raises UnreachableError, KafkaDeniedError.
     """
-    client, found = Client(bootstrap), dict[str, set[str]]()
+    client, found = Client(cluster), dict[str, set[str]]()
     try:
         with client.used(ALL_SECONDS):
             for node in client.brokers():

@@ -12,6 +12,7 @@ from analytics_platform.ingest.encode_batch import ProducerId, RecordBlock, seal
 from analytics_platform.ingest.kafka.client import CONNECT_SECONDS, Answer, Client
 from analytics_platform.ingest.kafka.offsets import stable_offsets_of
 from analytics_platform.security.acl import Grant, Operation, topic_named
+from analytics_platform.security.cluster import Cluster
 
 Place = tuple[str, int]  # topic and partition
 
@@ -30,9 +31,9 @@ class BulkProducer:
     broker that already has its producer id and sequence answers with the offset it gave it.
     """
 
-    def __init__(self, bootstrap: str, *, patience_seconds: float = 60.0) -> None:
+    def __init__(self, cluster: Cluster | str, *, patience_seconds: float = 60.0) -> None:
         self.patience_seconds = patience_seconds
-        self._client = Client(bootstrap)
+        self._client = Client(cluster)
         self._id: ProducerId | None = None
         self._sequences: dict[Place, int] = {}
         self._leaders: dict[Place, int] = {}

@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from analytics_platform.local.auction_house.faults import Shares
 from analytics_platform.local.auction_house.options import DEFAULT_EVENT_RATE, DEFAULT_START, Options, read_topics
 from analytics_platform.local.auction_house.producer import run
 from analytics_platform.logs import log_as_json
+from analytics_platform.security.cluster import cluster_of
 from analytics_platform.settings import read_settings
 
+PRINCIPAL = "auction-house"  # as infra/kafka/access.yaml names it
 SHARE = click.FloatRange(0, 1)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -66,8 +69,9 @@ def _options(given: dict[str, Any]) -> Options:
     if shares.total > 1:
         raise click.UsageError("the shares of faults add up to more than 1")
     settings = read_settings()
+    settings = replace(settings, kafka_bootstrap=given["bootstrap"] or settings.kafka_bootstrap)
     return Options(
-        bootstrap=given["bootstrap"] or settings.kafka_bootstrap,
+        cluster=cluster_of(settings, PRINCIPAL),
         truth=given["truth"],
         topics=read_topics(settings.schema_dir),
         seed=given["seed"],

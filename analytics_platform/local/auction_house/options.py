@@ -14,6 +14,7 @@ from analytics_platform.local.auction_house.plan import Kind
 from analytics_platform.products.auctions import AUCTIONS
 from analytics_platform.products.bids import BIDS
 from analytics_platform.products.persons import PERSONS
+from analytics_platform.security.cluster import Cluster
 
 DEFAULT_START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DEFAULT_EVENT_RATE = 1_000.0
@@ -31,7 +32,7 @@ class Options:
     `rate` is how many events are produced per second; None is as many as possible.
     """
 
-    bootstrap: str
+    cluster: Cluster | str
     truth: Path
     topics: tuple[Topic, ...]
     seed: int = 1

@@ -38,13 +38,13 @@ def run(options: Options, stop: threading.Event | None = None) -> Summary:
     folder = TruthFolder(options.truth, merges=options.is_live)
     if not options.is_live and folder.files():
         raise LocalError("auction house", f"{options.truth} holds the truth of another run", "name an empty folder")
-    ensure_topics(options.bootstrap, {topic.name: topic.partitions for topic in options.topics}, retention=RETENTION)
+    ensure_topics(options.cluster, {topic.name: topic.partitions for topic in options.topics}, retention=RETENTION)
     before = folder.newest_progress() or Progress(chunk=-1, next_number=0, next_order=0)
-    with KafkaReader(options.bootstrap) as reader:
+    with KafkaReader(options.cluster) as reader:
         if pending := recover(folder, reader, options.topics):
             log.warning("auction_house.recovered", extra={"pending_files": pending})
     stop = stop or threading.Event()
-    producer = BulkProducer(options.bootstrap, patience_seconds=options.patience_seconds)
+    producer = BulkProducer(options.cluster, patience_seconds=options.patience_seconds)
     with Delivery(folder, producer, options.topics, stop) as delivery:
         start_ms = now_ms() if options.is_live else int(options.start_at.timestamp() * 1000)
         timeline = starting(before.next_number, start_ms, options.events_per_second)

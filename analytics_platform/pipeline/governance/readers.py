@@ -11,14 +11,15 @@ from analytics_platform.governance.readers import Unregistered, unregistered
 from analytics_platform.ingest.kafka.groups import committed_topics
 from analytics_platform.pipeline.governance.desk import consumers_of_folder
 from analytics_platform.product import Stream
+from analytics_platform.security.cluster import Cluster
 
 KIND = "reader unregistered"
 
 
-def unregistered_readers(bootstrap: str, folder: Path, streams: Iterable[Stream]) -> list[Unregistered]:
+def unregistered_readers(cluster: Cluster | str, folder: Path, streams: Iterable[Stream]) -> list[Unregistered]:
     """Those that the broker knows of now; raises UnreachableError, KafkaDeniedError, DeclarationError."""
     topics = {stream.name: stream.topic for stream in streams}
-    return unregistered(consumers_of_folder(folder), committed_topics(bootstrap), topics)
+    return unregistered(consumers_of_folder(folder), committed_topics(cluster), topics)
 
 
 def note_unregistered(ledger: psycopg.Connection, found: Iterable[Unregistered], now: datetime) -> None:

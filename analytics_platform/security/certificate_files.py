@@ -1,0 +1,133 @@
+"""The certificates of one instance as files: its authority, what to trust, and a key for each part. Touches the disk.
+
+    ca.pem          what everybody trusts: the authority; two while it is being changed
+    authority.pem   the authority that signs, with its key
+    next.pem        the one that will sign next, once everybody trusts it
+    <name>.pem      a part's key and certificate, in one file, so that no reader ever sees one without the other
+
+Files are replaced, never written into. Whoever connects reads them anew.
+"""
+
+import os
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from analytics_platform.errors import SettingError
+from analytics_platform.security.certificates import (
+    PART_VALID,
+    Credential,
+    expires_at,
+    is_signed_by,
+    issue,
+    new_authority,
+)
+
+TRUST = "ca.pem"
+AUTHORITY, NEXT = "authority.pem", "next.pem"
+RENEWED_WITH_LEFT = PART_VALID / 3  # at a start; an instance that is not restarted alarms before it is over
+PEM_END = b"-----END PRIVATE KEY-----\n"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFolder:
+    """Where an instance keeps its certificates; the folder is its owner's alone."""
+
+    path: Path
+
+    @property
+    def trust(self) -> Path:
+        """What a client of this instance trusts."""
+        return self.path / TRUST
+
+    def of(self, name: str) -> Path:
+        """A part's key and certificate."""
+        return self.path / f"{name}.pem"
+
+    def provide(self, names: Iterable[str], now: datetime, hosts: Mapping[str, Sequence[str]]) -> list[str]:
+        """Make what is missing, ends soon, or was signed by an authority that no longer signs; returns whose."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+        if not (self.path / AUTHORITY).exists():
+            authority = self._new_authority(now, AUTHORITY)
+            _replace(self.trust, authority.certificate, 0o644)
+        authority = self._authority()
+        wanted = [name for name in names if not _is_good(self.of(name), authority.certificate, now)]
+        for name in wanted:
+            self._issue(authority, name, now, hosts)
+        return wanted
+
+    def renew(self, names: Iterable[str], now: datetime, hosts: Mapping[str, Sequence[str]]) -> None:
+        """Give each a new key and certificate, whatever the old one was still good for."""
+        authority = self._authority()
+        for name in names:
+            self._issue(authority, name, now, hosts)
+
+    def add_authority(self, now: datetime) -> None:
+        """Trust one more authority, which signs nothing yet; a no-op while there is one."""
+        if not (self.path / NEXT).exists():
+            self._new_authority(now, NEXT)
+        upcoming = _read(self.path / NEXT)
+        _replace(self.trust, self._authority().certificate + upcoming.certificate, 0o644)
+
+    def change_authority(self) -> None:
+        """Let the added authority sign from now on; both are trusted. A no-op where none was added."""
+        if (self.path / NEXT).exists():
+            (self.path / NEXT).replace(self.path / AUTHORITY)
+
+    def drop_old_authority(self) -> None:
+        """Trust nothing but the authority that signs."""
+        _replace(self.trust, self._authority().certificate, 0o644)
+
+    def expiries(self) -> dict[str, datetime]:
+        """When each file's certificate ends; by name, the authority's among them."""
+        if not self.path.is_dir():
+            return {}
+        return {file.stem: expires_at(file.read_bytes()) for file in sorted(self.path.glob("*.pem"))}
+
+    def _new_authority(self, now: datetime, name: str) -> Credential:
+        made = new_authority(f"analytics-platform {secrets.token_hex(4)}", now)
+        _replace(self.path / name, made.pem, 0o600)
+        return made
+
+    def _authority(self) -> Credential:
+        return _read(self.path / AUTHORITY)
+
+    def _issue(self, authority: Credential, name: str, now: datetime, hosts: Mapping[str, Sequence[str]]) -> None:
+        made = issue(authority, name, now, hosts=hosts.get(name, ()))
+        _replace(self.of(name), made.pem, 0o600)
+
+
+def time_left(expiries: Mapping[str, datetime], now: datetime) -> dict[str, timedelta]:
+    """How long each certificate is good for; negative where it is over. Pure."""
+    return {name: at - now for name, at in expiries.items()}
+
+
+def _is_good(file: Path, authority: bytes, now: datetime) -> bool:
+    if not file.exists():
+        return False
+    pem = file.read_bytes()
+    try:
+        return is_signed_by(pem, authority) and expires_at(pem) - now > RENEWED_WITH_LEFT
+    except ValueError:  # cut short, or not ours
+        return False
+
+
+def _read(file: Path) -> Credential:
+    try:
+        key, end, certificate = file.read_bytes().partition(PEM_END)
+    except OSError as error:
+        raise SettingError("state_dir", f"{file} cannot be read: {error}", "`ap up` makes the authority") from error
+    return Credential(key=key + end, certificate=certificate)
+
+
+def _replace(file: Path, content: bytes, mode: int) -> None:
+    draft = file.with_name(f"{file.name}.new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+    draft.replace(file)
