@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from analytics_platform.postgres import connect, migrate
+from analytics_platform.security.parts import PartName
 from analytics_platform.settings import read_settings
 from analytics_platform_tests.brokers import (
     Kafka,
@@ -17,6 +18,7 @@ from analytics_platform_tests.brokers import (
     running_postgres,
     topic_names,
 )
+from analytics_platform_tests.secured import SecuredKafka, running_secured_kafka
 
 settings.register_profile("untimed", deadline=None, print_blob=True)  # a busy machine is no failure
 settings.load_profile("untimed")
@@ -27,6 +29,14 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Generator[Kafka]:
     """A broker for all tests of this worker: give each test topics of its own (`topic`)."""
     # the jars are those of `ap up`, so that they are fetched once
     with running_kafka(tmp_path_factory.mktemp("kafka"), read_settings().jar_dir) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Generator[SecuredKafka]:
+    """A broker for all tests of this worker that asks everybody who they are; only `broker` may do anything yet."""
+    names = (*PartName, "auction-house")
+    with running_secured_kafka(tmp_path_factory.mktemp("secured"), read_settings().jar_dir, names) as running:
         yield running
 
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from analytics_platform.local import broker
-from analytics_platform.local.broker_security import HOST, HOSTS, BrokerSecurity
+from analytics_platform.local.broker_security import HOST, SERVING, BrokerSecurity
 from analytics_platform.local.jars import install_jars
 from analytics_platform.local.process import free_port
-from analytics_platform.security.certificate_files import CertificateFolder
+from analytics_platform.security.certificate_files import CertificateFolder, Holder
 from analytics_platform.security.cluster import Cluster
 from analytics_platform.settings import KafkaProtocol
 from analytics_platform_tests.brokers import running
@@ -49,7 +49,7 @@ class SecuredKafka:
 def running_secured_kafka(folder: Path, libs: Path, names: tuple[str, ...]) -> Generator[SecuredKafka]:
     """One with its data in `folder`, on free ports; it is the super user `broker`, and nobody else may do anything."""
     certificates = CertificateFolder(folder / "security")
-    certificates.provide(("broker", *names), datetime.now(UTC), HOSTS)
+    certificates.provide([*SERVING, *(Holder(name) for name in names if name != "broker")], datetime.now(UTC))
     ports = broker.Ports(broker=free_port(0), controller=free_port(0))
     security = BrokerSecurity(certificates=certificates, people=free_port(0))
     part = broker.prepare(folder / "kafka", ports, install_jars(libs, lambda _: None), security=security)

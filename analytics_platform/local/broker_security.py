@@ -6,17 +6,21 @@ only super user: it holds all records anyway. Everybody else needs an ACL for wh
 
 import os
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from analytics_platform.security.certificate_files import CertificateFolder
+from analytics_platform.security.certificate_files import CertificateFolder, Holder
+from analytics_platform.security.certificates import AUTHORITY_VALID
 from analytics_platform.security.parts import PartName
 
 HOST = "127.0.0.1"
-HOSTS = {str(PartName.BROKER): (HOST, "localhost")}
-KEYSTORE, TRUSTSTORE = "ssl.keystore.location", "ssl.truststore.location"
-LISTENERS = ("mtls", "scram", "controller")
+# The broker talks to its own controller, and neither end of that reads its files again: the certificate lasts as long
+# as the authority, and is renewed by a restart after the authority has changed.
+CONTROLLER = "controller"
+SERVING = (
+    Holder(PartName.BROKER, (HOST, "localhost")),
+    Holder(CONTROLLER, (HOST,), AUTHORITY_VALID),
+)
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 AGAIN_MS = 300_000  # a password that is no longer good ends what was opened with it
 # AES and GHASH are fast only as the second compiler makes them, 3.6 s of CPU for 60 MB without and 1.0 with it; but
@@ -54,7 +58,8 @@ def secured(security: BrokerSecurity, folder: Path, broker: int, controller: int
         "ssl.enabled.protocols": "TLSv1.3",
         "ssl.keystore.type": "PEM",
         "ssl.truststore.type": "PEM",
-        **stores(security.certificates, folder),
+        **stores(security.certificates, folder, PartName.BROKER),
+        **stores(security.certificates, folder, CONTROLLER, "listener.name.controller."),
         "ssl.client.auth": "required",
         "listener.name.scram.ssl.client.auth": "none",
         "ssl.principal.mapping.rules": r"RULE:^CN=([a-zA-Z0-9._-]+)$/$1/",  # and nobody whose subject says more
@@ -62,12 +67,12 @@ def secured(security: BrokerSecurity, folder: Path, broker: int, controller: int
         "listener.name.scram.scram-sha-512.sasl.jaas.config": SCRAM,
         "listener.name.scram.connections.max.reauth.ms": str(AGAIN_MS),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": f"User:{PartName.BROKER}",
+        "super.users": f"User:{PartName.BROKER};User:{CONTROLLER}",
         "allow.everyone.if.no.acl.found": "false",
     }
 
 
-def stores(certificates: CertificateFolder, folder: Path) -> Mapping[str, str]:
-    """Where the broker reads its key and whom it trusts."""
-    places = {KEYSTORE: certificates.of(PartName.BROKER), TRUSTSTORE: certificates.trust}
-    return {name: os.path.relpath(place, folder) for name, place in places.items()}
+def stores(certificates: CertificateFolder, folder: Path, name: str, listener: str = "") -> dict[str, str]:
+    """Where the broker in `folder` reads the key that it shows, and whom it trusts; of one listener, or of all."""
+    places = {"ssl.keystore.location": certificates.of(name), "ssl.truststore.location": certificates.trust}
+    return {f"{listener}{key}": os.path.relpath(place, folder) for key, place in places.items()}

@@ -188,7 +188,7 @@ def _summary(settings: Settings) -> Path:
 def _producer(blueprint: Blueprint, options: DemoOptions) -> Member:
     truth = blueprint.settings.state_dir / "truth"
     places = [f"--truth={truth}", f"--summary={_summary(blueprint.settings)}"]
-    arguments = [*options.producer_arguments, *places, f"--bootstrap={blueprint.settings.kafka_bootstrap}"]
+    arguments = [*options.producer_arguments, *places]
     argv: Sequence[str] = (sys.executable, "-m", AUCTION_HOUSE, *arguments)
     part = our_process(blueprint.settings, blueprint.instance.ports, PRODUCER, argv)
     return Member(part=part, after=("daemon",), is_task=True)

@@ -26,7 +26,8 @@ def nothing() -> None:
 class Member:
     """A part and its place: it starts when all of `after` are up; `prepare` runs just before.
 
-    A task ends by itself; others may need that it has ended well. It is left out where `is_done` says so.
+    `finish` runs once it answers, before others count on it. A task ends by itself; others may need that it has ended
+    well. It is left out where `is_done` says so.
     """
 
     part: Part
@@ -34,6 +35,7 @@ class Member:
     is_task: bool = False
     is_done: Callable[[], bool] = lambda: False
     prepare: Callable[[], None] = nothing
+    finish: Callable[[], None] = nothing
     before_stop: Callable[[], None] = nothing
     address: str = ""
 
@@ -127,10 +129,19 @@ class Supervisor:
         elif code is not None:
             self._fail(part, f"ended with {code} while starting")
         elif not part.member.is_task and part.member.part.ready():
-            self._enter(part, PartState.UP)
+            self._finish(part)
         elif self.clock() - part.since > START_SECONDS:
             self._kill(part)
             self._fail(part, f"did not answer in {START_SECONDS:.0f} s")
+
+    def _finish(self, part: Supervised) -> None:
+        try:
+            part.member.finish()
+        except PlatformError as error:
+            self._kill(part)
+            self._fail(part, str(error))
+            return
+        self._enter(part, PartState.UP)
 
     def _kill(self, part: Supervised) -> None:
         if part.process is not None:

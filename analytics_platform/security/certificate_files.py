@@ -8,9 +8,8 @@
 Files are replaced, never written into. Whoever connects reads them anew.
 """
 
-import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,11 +23,21 @@ from analytics_platform.security.certificates import (
     issue,
     new_authority,
 )
+from analytics_platform.security.private_file import EVERYBODYS, write_private
 
 TRUST = "ca.pem"
 AUTHORITY, NEXT = "authority.pem", "next.pem"
-RENEWED_WITH_LEFT = PART_VALID / 3  # at a start; an instance that is not restarted alarms before it is over
+RENEWED_WITH_LEFT = 1 / 3  # of how long it is good for: at a start; what is not restarted alarms before it is over
 PEM_END = b"-----END PRIVATE KEY-----\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who is to have a certificate, where they serve with it, and for how long it is good."""
+
+    name: str
+    hosts: tuple[str, ...] = ()
+    valid: timedelta = PART_VALID
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +55,31 @@ class CertificateFolder:
         """A part's key and certificate."""
         return self.path / f"{name}.pem"
 
-    def provide(self, names: Iterable[str], now: datetime, hosts: Mapping[str, Sequence[str]]) -> list[str]:
+    def provide(self, holders: Iterable[Holder], now: datetime) -> list[str]:
         """Make what is missing, ends soon, or was signed by an authority that no longer signs; returns whose."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.chmod(0o700)
         if not (self.path / AUTHORITY).exists():
             authority = self._new_authority(now, AUTHORITY)
-            _replace(self.trust, authority.certificate, 0o644)
+            write_private(self.trust, authority.certificate, EVERYBODYS)
         authority = self._authority()
-        wanted = [name for name in names if not _is_good(self.of(name), authority.certificate, now)]
-        for name in wanted:
-            self._issue(authority, name, now, hosts)
-        return wanted
+        wanted = [each for each in holders if not _is_good(self.of(each.name), each, authority.certificate, now)]
+        self.renew(wanted, now)
+        return [each.name for each in wanted]
 
-    def renew(self, names: Iterable[str], now: datetime, hosts: Mapping[str, Sequence[str]]) -> None:
+    def renew(self, holders: Iterable[Holder], now: datetime) -> None:
         """Give each a new key and certificate, whatever the old one was still good for."""
         authority = self._authority()
-        for name in names:
-            self._issue(authority, name, now, hosts)
+        for each in holders:
+            made = issue(authority, each.name, now, hosts=each.hosts, valid=each.valid)
+            write_private(self.of(each.name), made.pem)
 
     def add_authority(self, now: datetime) -> None:
         """Trust one more authority, which signs nothing yet; a no-op while there is one."""
         if not (self.path / NEXT).exists():
             self._new_authority(now, NEXT)
         upcoming = _read(self.path / NEXT)
-        _replace(self.trust, self._authority().certificate + upcoming.certificate, 0o644)
+        write_private(self.trust, self._authority().certificate + upcoming.certificate, EVERYBODYS)
 
     def change_authority(self) -> None:
         """Let the added authority sign from now on; both are trusted. A no-op where none was added."""
@@ -79,7 +88,7 @@ class CertificateFolder:
 
     def drop_old_authority(self) -> None:
         """Trust nothing but the authority that signs."""
-        _replace(self.trust, self._authority().certificate, 0o644)
+        write_private(self.trust, self._authority().certificate, EVERYBODYS)
 
     def expiries(self) -> dict[str, datetime]:
         """When each file's certificate ends; by name, the authority's among them."""
@@ -89,15 +98,11 @@ class CertificateFolder:
 
     def _new_authority(self, now: datetime, name: str) -> Credential:
         made = new_authority(f"analytics-platform {secrets.token_hex(4)}", now)
-        _replace(self.path / name, made.pem, 0o600)
+        write_private(self.path / name, made.pem)
         return made
 
     def _authority(self) -> Credential:
         return _read(self.path / AUTHORITY)
-
-    def _issue(self, authority: Credential, name: str, now: datetime, hosts: Mapping[str, Sequence[str]]) -> None:
-        made = issue(authority, name, now, hosts=hosts.get(name, ()))
-        _replace(self.of(name), made.pem, 0o600)
 
 
 def time_left(expiries: Mapping[str, datetime], now: datetime) -> dict[str, timedelta]:
@@ -105,12 +110,12 @@ def time_left(expiries: Mapping[str, datetime], now: datetime) -> dict[str, time
     return {name: at - now for name, at in expiries.items()}
 
 
-def _is_good(file: Path, authority: bytes, now: datetime) -> bool:
+def _is_good(file: Path, holder: Holder, authority: bytes, now: datetime) -> bool:
     if not file.exists():
         return False
     pem = file.read_bytes()
     try:
-        return is_signed_by(pem, authority) and expires_at(pem) - now > RENEWED_WITH_LEFT
+        return is_signed_by(pem, authority) and expires_at(pem) - now > holder.valid * RENEWED_WITH_LEFT
     except ValueError:  # cut short, or not ours
         return False
 
@@ -121,13 +126,3 @@ def _read(file: Path) -> Credential:
     except OSError as error:
         raise SettingError("state_dir", f"{file} cannot be read: {error}", "`ap up` makes the authority") from error
     return Credential(key=key + end, certificate=certificate)
-
-
-def _replace(file: Path, content: bytes, mode: int) -> None:
-    draft = file.with_name(f"{file.name}.new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
-    draft.replace(file)

@@ -222,7 +222,9 @@ class Client:
             Answer(self, manager.bootstrap_async(timeout_ms=int(CONNECT_SECONDS * 1000))).wait(CONNECT_SECONDS)
         except PlatformError as error:
             _end(manager)
-            raise distrust(self.cluster) or error from error
+            if (reason := distrust(self.cluster)) is None:
+                raise
+            raise reason from error
         return manager
 
 
