@@ -25,6 +25,10 @@ COMMANDS = {
         "analytics_platform.cli.schema",
         "Schemas: list, show, register, sync; what changes, whom it would hurt.",
     ),
+    "access": (
+        "analytics_platform.cli.access",
+        "Who may do what on Kafka: plan, apply, verify; as Strimzi's resources.",
+    ),
     "token": ("analytics_platform.cli.token", "Tokens by which people are known: issue, list, revoke."),
     "batch": ("analytics_platform.cli.batch", "Batches and what became of them: list, show."),
     "quarantine": (

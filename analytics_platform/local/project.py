@@ -16,6 +16,7 @@ LEFT_OUT = (
     "docs/*.png",
     "docs/decisions/*",
     "CHANGELOG.md",
+    "infra/kafka/access.yaml",
     "analytics_platform_tests/local/houses.py",
     "analytics_platform_tests/local/test_auction_house*",
     "analytics_platform_tests/local/test_up.py",

@@ -97,6 +97,14 @@ class Unmanaged:
                 return _is_among(principal.removeprefix(USER), self.principals)
 
 
+class Drift(StrEnum):
+    """In which way an item differs."""
+
+    MISSING = "missing"
+    EXTRA = "extra"
+    DIFFERENT = "different"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """One item that is not as it is to be; None: it is not to be there, or is not there."""
@@ -106,9 +114,16 @@ class Difference:
     found: str | None
 
     @property
+    def state(self) -> Drift:
+        """In which way it differs."""
+        if self.wanted is None:
+            return Drift.EXTRA
+        return Drift.MISSING if self.found is None else Drift.DIFFERENT
+
+    @property
     def is_extra(self) -> bool:
         """Whether it is there and nobody declared it."""
-        return self.wanted is None
+        return self.state is Drift.EXTRA
 
     @property
     def remedy(self) -> str:
@@ -136,11 +151,10 @@ class Difference:
         return removes or not self.is_extra
 
     def __str__(self) -> str:
-        if self.is_extra:
-            return f"extra: {self.item}{f' = {self.found}' if self.found else ''}"
-        if self.found is None:
-            return f"missing: {self.item}{f' = {self.wanted}' if self.wanted else ''}"
-        return f"different: {self.item} is {self.found}, is to be {self.wanted}"
+        if self.state is Drift.DIFFERENT:
+            return f"{self.state}: {self.item} is {self.found}, is to be {self.wanted}"
+        value = self.found or self.wanted
+        return f"{self.state}: {self.item}{f' = {value}' if value else ''}"
 
 
 def differences(wanted: State, found: State, unmanaged: Unmanaged) -> list[Difference]:

@@ -65,7 +65,7 @@ def wanted_principals(declared: Catalog, file: AccessFile) -> list[Principal]:
     """The platform's parts that may do something, and everybody whom the file names; by name."""
     grants = {part.name: part.grants for part in parts_of(declared)}
     topics = wanted_topics(declared, file)
-    found = [Principal(name=name, shows=Shows.CERTIFICATE, grants=granted) for name, granted in grants.items()]
+    found = [Principal(name=str(name), shows=Shows.CERTIFICATE, grants=granted) for name, granted in grants.items()]
     for each in file.principals.values():
         _require_possible(each, topics, file)
         copied = grants[each.like] if each.like else frozenset()

@@ -26,10 +26,11 @@ from analytics_platform.security.access import (
     TopicConfig,
     TopicLayout,
 )
-from analytics_platform.security.acl import CLUSTER, Acl, Grant, Kind, Operation, Resource
+from analytics_platform.security.acl import CLUSTER, EVERY, Acl, Grant, Kind, Operation, Resource
 
 ANSWER_SECONDS = 10.0  # of a cluster with thousands of ACLs
 TOPICS_AT_ONCE = 200
+NO_TOPIC = "analytics-platform.nobody"  # a name that an ACL for some topics does not cover
 SET_ON_TOPIC = 1  # the source of a setting: this very topic
 TOPIC = 2  # the type of a resource that is configured
 MECHANISMS = {1: "SCRAM-SHA-256", 2: "SCRAM-SHA-512"}
@@ -40,6 +41,7 @@ def found_state(client: Client, wanted: Iterable[Item]) -> State:
 
     Raises AclMissingError, NoAuthorizerError, UnreachableError.
     """
+    acls = found_acls(client)  # first: whoever may not see these is told so, and not that topics are missing
     found = dict(_topics(client))
     names = [item.name for item in found if isinstance(item, Topic)]
     asked = {(item.topic, item.key) for item in wanted if isinstance(item, TopicConfig)}
@@ -48,7 +50,7 @@ def found_state(client: Client, wanted: Iterable[Item]) -> State:
         **dict(_configs(client, names, asked)),
         **dict.fromkeys(_passwords(client), ""),
         **dict(_quotas(client)),
-        **dict.fromkeys(found_acls(client), ""),
+        **dict.fromkeys(acls, ""),
     }
 
 
@@ -72,6 +74,7 @@ def found_acls(client: Client, node: int | None = None) -> set[Acl]:
 
 
 def _topics(client: Client) -> Iterator[tuple[Item, str]]:
+    _require_sight(client)
     request = MetadataRequest(topics=None, allow_auto_topic_creation=False, min_version=10)
     for each in client.send(request, seconds=ANSWER_SECONDS).wait(ANSWER_SECONDS).topics:
         if each.is_internal or each.name.startswith("__"):
@@ -81,6 +84,15 @@ def _topics(client: Client) -> Iterator[tuple[Item, str]]:
         yield TopicLayout(each.name, Layout.PARTITIONS), str(len(each.partitions))
         copies = {len(partition.replica_nodes) for partition in each.partitions}
         yield TopicLayout(each.name, Layout.REPLICAS), " or ".join(str(count) for count in sorted(copies))
+
+
+def _require_sight(client: Client) -> None:
+    """Raise AclMissingError unless every topic may be seen: from a list of all, others are left out without a word."""
+    topics = [MetadataRequest.MetadataRequestTopic(name=NO_TOPIC)]
+    request = MetadataRequest(topics=topics, allow_auto_topic_creation=False, min_version=10)
+    for each in client.send(request).wait(ANSWER_SECONDS).topics:
+        if errors.for_code(each.error_code) is errors.TopicAuthorizationFailedError:
+            client.check(each.error_code, Grant(Operation.DESCRIBE, Resource(Kind.TOPIC, EVERY)))
 
 
 def _configs(client: Client, names: Sequence[str], asked: set[tuple[str, str]]) -> Iterator[tuple[Item, str]]:

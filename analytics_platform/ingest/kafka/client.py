@@ -178,7 +178,7 @@ class Client:
     @property
     def principal(self) -> str:
         """Whom the broker takes us for."""
-        return principal_of(self.configuration)
+        return principal_of(self.cluster)
 
     def disconnect(self) -> None:
         """Drop the connection; the next use makes a new one, from the bootstrap address."""
