@@ -22,7 +22,7 @@ from analytics_platform.ledger.postgres.publication import published_versions
 from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
 from analytics_platform.products import catalog
-from analytics_platform.settings import Settings, read_settings
+from analytics_platform.settings import LedgerRole, Settings, read_settings
 
 NAMED_FILES = 3
 READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}  # SHOW, DESCRIBE, WITH and FROM parse as SELECT
@@ -117,7 +117,7 @@ def cut(settings: Settings, declared: Catalog, at: datetime | None = None) -> Ma
 def _cut(settings: Settings, declared: Catalog, at: datetime | None) -> _Cut:
     if at is not None and at.tzinfo is None:
         raise DeclarationError("at", f"{at} has no time zone", "pass an aware datetime")
-    with connect(settings.ledger_dsn, application="reader") as ledger:
+    with connect(settings.ledger_as(LedgerRole.READER), application="reader") as ledger:
         ledger.isolation_level = IsolationLevel.REPEATABLE_READ  # versions and what they lack, as of one instant
         with ledger.transaction():
             found = [published_versions(ledger, name, at) for name in declared.pipelines]

@@ -2,18 +2,16 @@
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo
 
+from analytics_platform.connection_string import VERIFY_REMEDY, as_login, connection_parts, masked, unverified_host
 from analytics_platform.errors import SettingError
 from analytics_platform.product import EARLIEST
 
@@ -21,9 +19,21 @@ PREFIX = "AP_"
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = {"secret": True}
 PERSONAL = {"personal": True}  # belongs to who types, not to the instance
-DRIVER_SCHEME = re.compile(r"^(postgres(?:ql)?)\+\w+://")
-HIDDEN = "***"
-HIDDEN_PARTS = ("password", "sslpassword", "oauth_client_secret")
+DAGSTER_SCHEME = "postgresql+psycopg2://"  # a bare postgresql:// would make SQLAlchemy look for another driver
+
+
+class LedgerRole(StrEnum):
+    """As whom a part of ours reaches the ledger; ledger/roles.sql says what each may do."""
+
+    PLANNER = "planner"
+    WORKER = "worker"
+    SERVICE = "service"
+    READER = "reader"
+
+    @property
+    def in_database(self) -> str:
+        """The role's name in Postgres, where roles belong to a whole server."""
+        return f"ap_{self}"
 
 
 class KafkaProtocol(StrEnum):
@@ -57,6 +67,13 @@ class Settings:
     kafka_user: str = field(metadata={"about": "the user of SASL_SSL (SCRAM-SHA-512)"})
     kafka_password_file: str = field(metadata={"about": "the file that holds the user's password"})
     ledger_dsn: str = field(repr=False, metadata={"about": "Postgres of the ledger, as a libpq URL", **SECRET})
+    planner_dsn: str = field(repr=False, metadata={"about": "the same, as the planner; empty: derived", **SECRET})
+    worker_dsn: str = field(repr=False, metadata={"about": "the same, as a run; empty: derived", **SECRET})
+    service_dsn: str = field(repr=False, metadata={"about": "the same, as the service; empty: derived", **SECRET})
+    reader_dsn: str = field(repr=False, metadata={"about": "the same, as a reader; empty: derived", **SECRET})
+    postgres_plain_loopback: bool = field(
+        metadata={"about": "whether a Postgres at 127.0.0.1 may go without TLS: for tests and tunnels"}
+    )
     dagster_postgres_url: str = field(
         repr=False, metadata={"about": "Postgres of Dagster, postgresql+psycopg2://…", **SECRET}
     )
@@ -81,6 +98,13 @@ class Settings:
     )
     alert_webhook_secret: str = field(repr=False, metadata={"about": "what signs them; the receiver's, too", **SECRET})
 
+    def ledger_as(self, role: LedgerRole) -> str:
+        """The ledger's connection string for that role: the one given, else that of `ledger_dsn` with its login.
+
+        Where that names no password file which has others beside it, everybody is who it says.
+        """
+        return getattr(self, f"{role}_dsn") or as_login(self.ledger_dsn, role.in_database)
+
     @property
     def patch_dir(self) -> Path:
         """Where changes of schemas wait that may not be committed here."""
@@ -103,10 +127,12 @@ def instance_file(state_dir: Path) -> Path:
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read every setting; raises SettingError for one that cannot be parsed."""
+    """Read every setting; raises SettingError for one that cannot be parsed, or would reach Postgres unprotected."""
     values = {name: value for name, (value, _) in _resolve(_environ(environ)).items()}
     kinds = {f.name: f.type for f in fields(Settings)}
-    return Settings(**{name: _parse(name, values[name], kinds[name]) for name in kinds})
+    settings = Settings(**{name: _parse(name, values[name], kinds[name]) for name in kinds})
+    _require_verified(settings)
+    return settings
 
 
 def explain_settings(environ: Mapping[str, str] | None = None) -> list[Sourced]:
@@ -115,7 +141,7 @@ def explain_settings(environ: Mapping[str, str] | None = None) -> list[Sourced]:
     return [
         Sourced(
             f.name,
-            _mask(resolved[f.name][0]) if f.metadata.get("secret") else resolved[f.name][0],
+            masked(resolved[f.name][0]) if f.metadata.get("secret") else resolved[f.name][0],
             resolved[f.name][1],
             f.metadata["about"],
         )
@@ -125,8 +151,13 @@ def explain_settings(environ: Mapping[str, str] | None = None) -> list[Sourced]:
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """The environment that makes a child process read these very settings; what is somebody's own stays theirs."""
-    kept = [f for f in fields(Settings) if not f.metadata.get("personal")]
-    return {PREFIX + f.name.upper(): str(getattr(settings, f.name)) for f in kept}
+    kept = [f.name for f in fields(Settings) if not f.metadata.get("personal")]
+    return environment_of({name: str(getattr(settings, name)) for name in kept})
+
+
+def environment_of(values: Mapping[str, str]) -> dict[str, str]:
+    """Values by setting, as variables."""
+    return {PREFIX + name.upper(): value for name, value in values.items()}
 
 
 def personal_variables() -> list[str]:
@@ -176,7 +207,12 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "kafka_user": "",
         "kafka_password_file": "",
         "ledger_dsn": "postgresql:///platform",
-        "dagster_postgres_url": "postgresql+psycopg2:///dagster",
+        "planner_dsn": "",
+        "worker_dsn": "",
+        "service_dsn": "",
+        "reader_dsn": "",
+        "postgres_plain_loopback": "false",
+        "dagster_postgres_url": f"{DAGSTER_SCHEME}/dagster",
         "lease_seconds": "60",
         "quiet_seconds": "2",
         "cycle_seconds": "0.5",
@@ -203,6 +239,23 @@ def _parse(name: str, value: str, kind: Any) -> Any:
         raise SettingError(name, f"{value!r} is no {kind.__name__}", f"set {PREFIX}{name.upper()}") from error
 
 
+def libpq_defaults() -> dict[str, str]:
+    """What libpq adds to every connection string: PGHOST, PGSSLMODE and the like, as far as they are set."""
+    return {o.keyword.decode(): o.val.decode() for o in Conninfo.get_defaults() if o.val}
+
+
+def _require_verified(settings: Settings) -> None:
+    """No setting may lead to a Postgres elsewhere without looking at its certificate, or to another driver."""
+    if not settings.dagster_postgres_url.startswith(DAGSTER_SCHEME):
+        raise SettingError("dagster_postgres_url", "names another driver", f"begin it with {DAGSTER_SCHEME}")
+    defaults = libpq_defaults()
+    for name in ("ledger_dsn", *(f"{role}_dsn" for role in LedgerRole), "dagster_postgres_url"):
+        parts = connection_parts(getattr(settings, name))  # one that cannot be parsed is refused by whoever connects
+        host = unverified_host(defaults | parts, plain_loopback=settings.postgres_plain_loopback) if parts else None
+        if host:
+            raise SettingError(name, f"reaches {host} without verifying its certificate", VERIFY_REMEDY)
+
+
 def _truth(text: str) -> bool:
     """Yes or no, as people write it; `bool` takes any word for yes."""
     words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -219,49 +272,3 @@ def _instant(text: str) -> datetime:
     """An ISO 8601 instant; one without a zone is UTC."""
     at = datetime.fromisoformat(text)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def connection_parts(dsn: str) -> dict[str, str] | None:
-    """The parts of a libpq string or URL; None where it is malformed, or a piece of the password may pass for a host.
-
-    No error is raised or chained here: libpq quotes what it cannot parse, passwords included.
-    """
-    try:
-        parts = {name: str(value) for name, value in conninfo_to_dict(DRIVER_SCHEME.sub(r"\1://", dsn)).items()}
-    except ProgrammingError:
-        return None
-    _, is_url, tail = dsn.partition("://")
-    authority, _, rest = tail.partition("/")
-    if is_url and (tail.count("@") > 1 or (rest.count("@") and "@" not in authority)):
-        return None  # an unescaped @ or / in the password: libpq then takes a piece of it for a host, port or database
-    if not parts.get("port", "").replace(",", "").isdigit() and "port" in parts:
-        return None
-    host, database = parts.get("host", ""), parts.get("dbname", "")
-    is_plain = host.startswith("/") or not set(host) & set("@/")
-    return parts if is_plain and not set(database) & set("@/=") else None
-
-
-def _mask(dsn: str) -> str:
-    """Hide the passwords of a connection string: postgresql://user:***@host/db; all of it when not understood."""
-    if not dsn:
-        return dsn
-    parts = connection_parts(dsn)
-    if parts is None:
-        return HIDDEN
-    shown = {name: HIDDEN if name in HIDDEN_PARTS else value for name, value in parts.items()}
-    if shown == parts:
-        return dsn
-    scheme, is_url, _ = dsn.partition("://")
-    return _url(scheme, shown) if is_url and scheme.startswith("postgres") else make_conninfo("", **shown)
-
-
-def _url(scheme: str, parts: dict[str, str]) -> str:
-    rest = dict(parts)
-    user, password, host = (rest.pop(name, "") for name in ("user", "password", "host"))
-    port, database = rest.pop("port", ""), rest.pop("dbname", "")
-    if host.startswith("/") or "," in host:  # a socket's folder, or several hosts: only a parameter can say it
-        rest, host, port = {"host": host, **({"port": port} if port else {}), **rest}, "", ""
-    credentials = quote(user) + (f":{password}" if password else "")
-    place = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
-    parameters = urlencode(rest, safe="/*,")
-    return f"{scheme}://{credentials}{'@' if credentials else ''}{place}/{database}{'?' if rest else ''}{parameters}"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from analytics_platform.errors import PlatformError, SettingError, UnreachableError
+from analytics_platform.connection_string import as_login
+from analytics_platform.errors import PlatformError, RefusedError, SettingError, UnreachableError
 from analytics_platform.postgres import connect
 from analytics_platform_tests.test_settings import CONNECTION_STRINGS
 
@@ -28,6 +29,29 @@ def test_no_part_of_a_password_is_told(dsn):
 def test_a_malformed_string_is_a_setting_to_mend(dsn):
     with pytest.raises(SettingError, match="percent-encoded"):
         connect(dsn, application="test")
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://me@db.example/x",
+        "postgresql://me@db.example/x?sslmode=require",
+        "postgresql://me@/x?host=/run/pg,db.example",
+        "postgresql://me@/x?host=/run/pg&hostaddr=192.0.2.1",
+        "host=localhost,db.example dbname=x",
+        "service=elsewhere",
+    ],
+)
+def test_no_setting_leads_to_another_machine_without_its_certificate(dsn):
+    with pytest.raises(SettingError, match="without verifying its certificate; add sslmode=verify-full"):
+        connect(dsn, application="test")
+
+
+def test_a_login_that_is_refused_is_told_what_to_mend(ledger_dsn):
+    with pytest.raises(RefusedError, match=r'failed for user "ap_worker"\); the password in the file of passfile= is'):
+        connect(f"{as_login(ledger_dsn, 'ap_worker')} passfile=/nowhere password=other", application="test")
+    with pytest.raises(RefusedError, match=r"no password supplied.*name the login's password file"):
+        connect(f"{as_login(ledger_dsn, 'ap_worker')} passfile=/nowhere", application="test")
 
 
 def test_an_unreachable_database_is_named():

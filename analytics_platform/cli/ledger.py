@@ -1,4 +1,4 @@
-"""`ap ledger`: the ledger itself, when Postgres was lost."""
+"""`ap ledger`: the ledger itself: its schema and roles, and all of it when Postgres was lost."""
 
 import json
 from dataclasses import asdict
@@ -11,11 +11,25 @@ from analytics_platform.cli.pipelines import every_pipeline
 from analytics_platform.errors import LedgerError
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.recover import Survey, lost_for_good, rebuild_ledger, survey
+from analytics_platform.postgres import connect, migrate
+from analytics_platform.settings import read_settings
 
 
 @click.group()
 def command() -> None:
     """The ledger: what was planned and what became of it."""
+
+
+@command.command("migrate", epilog="Example: AP_LEDGER_DSN='postgresql://owner@…' ap ledger migrate")
+@as_json
+def migrate_schema(as_json: bool) -> None:
+    """Bring the ledger's schema, and what its roles may do, up to date, as the owner of its database."""
+    with connect(read_settings().ledger_dsn, application="ap ledger") as ledger:
+        applied = migrate(ledger)
+    if as_json:
+        say_json({"applied": applied})
+    else:
+        click.echo("\n".join(applied) or "nothing is missing")
 
 
 @command.command(epilog="Example: ap ledger rebuild --dry-run && ap ledger rebuild")

@@ -7,7 +7,8 @@ from dataclasses import asdict
 import click
 
 from analytics_platform.cli.output import as_json, say_json
-from analytics_platform.local.observe import libpq_url, observe
+from analytics_platform.connection_string import libpq_url
+from analytics_platform.local.observe import observe
 from analytics_platform.local.orchestration import Orchestration, measure
 from analytics_platform.local.status import Level, findings, worst
 from analytics_platform.settings import read_settings

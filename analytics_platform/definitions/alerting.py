@@ -30,7 +30,7 @@ from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
 from analytics_platform.security.cluster import cluster_of
 from analytics_platform.security.parts import PartName
-from analytics_platform.settings import Settings, read_settings
+from analytics_platform.settings import LedgerRole, Settings, read_settings
 
 log = logging.getLogger(__name__)
 LOOKS_BACK = timedelta(hours=6)  # for failed runs that nobody was told of: longer than the daemon may have been down
@@ -55,7 +55,7 @@ def alert_sensor(declared: Catalog, schemas: Mapping[str, StreamSchemas]) -> dg.
         settings, now = read_settings(), datetime.now(UTC)
         found[:] = found or [known_of(declared, schemas)]  # parses SQL: once a process
         try:
-            with connect(settings.ledger_dsn, application="alerts") as ledger:
+            with connect(settings.ledger_as(LedgerRole.PLANNER), application="alerts") as ledger:
                 look_at_dagster(context.instance, ledger, declared, now)
                 problems = look_at_governance(ledger, settings, declared, now)
                 if not looked or now - looked[0] >= USE_EVERY:

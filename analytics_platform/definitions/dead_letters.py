@@ -6,7 +6,7 @@ from analytics_platform.dead_letters import Sender, send_dead_letters
 from analytics_platform.errors import UnreachableError
 from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
-from analytics_platform.settings import read_settings
+from analytics_platform.settings import LedgerRole, read_settings
 
 EVERY_SECONDS = 5
 
@@ -29,7 +29,7 @@ def dead_letter_sensors(declared: Catalog) -> list[dg.SensorDefinition]:
         """Send what is new."""
         settings = read_settings()
         try:
-            with connect(settings.ledger_dsn, application="dead letters") as ledger:
+            with connect(settings.ledger_as(LedgerRole.WORKER), application="dead letters") as ledger:
                 rows = send_dead_letters(Sender(settings=settings, declared=declared, ledger=ledger))
         except UnreachableError as error:
             return dg.SkipReason(str(error))

@@ -15,7 +15,7 @@ from analytics_platform.ledger.rework import Kind
 from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
 from analytics_platform.products import catalog
-from analytics_platform.settings import read_settings
+from analytics_platform.settings import LedgerRole, read_settings
 
 DECIDE = "decide"
 VERBS = (Kind.RELEASE, Kind.DISCARD, Kind.RETRACT, Kind.RERUN, Kind.REJUDGE)
@@ -65,7 +65,7 @@ def decision_in(config: Decided) -> Decision:
 
 def decide(decision: Decision, declared: Catalog) -> str:
     """Give the order in the ledger of this instance; returns its id."""
-    with connect(read_settings().ledger_dsn, application="decide") as ledger:
+    with connect(read_settings().ledger_as(LedgerRole.WORKER), application="decide") as ledger:
         return rework.give(ledger, order_of(decision, declared, datetime.now(UTC)))
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import psycopg
 
+from analytics_platform.connection_string import libpq_url
 from analytics_platform.settings import read_settings
 
 MAINTENANCE_TAG = "platform/maintenance"  # such runs start cold: a warm worker is for what is in a hurry
@@ -48,7 +49,7 @@ def purge(context: dg.OpExecutionContext) -> None:
     if not settings.event_days:
         context.log.info("event_days is 0: everything is kept")
         return
-    dsn = settings.dagster_postgres_url.replace("postgresql+psycopg2://", "postgresql://", 1)
+    dsn = libpq_url(settings.dagster_postgres_url)
     with psycopg.connect(dsn, autocommit=True, application_name="maintenance", connect_timeout=3) as connection:
         purged = purge_events(connection, datetime.now(UTC) - timedelta(days=settings.event_days))
     context.log.info(f"{purged:,} rows older than {settings.event_days} days purged")

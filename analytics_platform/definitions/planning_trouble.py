@@ -10,7 +10,7 @@ from analytics_platform.alerts.notes import KINDS
 from analytics_platform.errors import PlatformError
 from analytics_platform.ledger.postgres import alarms
 from analytics_platform.postgres import connect
-from analytics_platform.settings import read_settings
+from analytics_platform.settings import LedgerRole, read_settings
 
 PATIENCE = timedelta(minutes=1)  # a broker that restarts is back by then
 
@@ -35,7 +35,7 @@ class PlanningTrouble:
         self._told_at[pipeline] = now
         with (
             suppress(PlatformError, psycopg.Error),
-            connect(read_settings().ledger_dsn, application="planner") as ledger,
+            connect(read_settings().ledger_as(LedgerRole.PLANNER), application="planner") as ledger,
         ):
             return alarms.raise_open(ledger, alarms.PLANNING_FAILING, pipeline, {"reason": reason}, now)
         return False

@@ -17,7 +17,7 @@ from analytics_platform.products import catalog
 from analytics_platform.quality.batch import rehearse
 from analytics_platform.registry.drafts import without_drafts
 from analytics_platform.security.parts import PartName
-from analytics_platform.settings import read_settings
+from analytics_platform.settings import LedgerRole, read_settings
 
 log = logging.getLogger(__name__)
 MOST_PIPELINES = 8  # opening one takes 0.1 s and some memory: with many, each run opens its own
@@ -36,7 +36,7 @@ class Ready:
         settings = read_settings()
         pipelines = list(without_drafts(catalog(), settings.schema_dir).pipelines.values())[:MOST_PIPELINES]
         with ExitStack() as opened:
-            ledger = opened.enter_context(connect(settings.ledger_dsn, application="warm"))
+            ledger = opened.enter_context(connect(settings.ledger_as(LedgerRole.WORKER), application="warm"))
             reader = opened.enter_context(open_reader(settings, PartName.WORKER))
             for pipeline in pipelines:
                 parts = self._parts[pipeline.name] = open_parts(pipeline, settings, ledger, reader)

@@ -15,7 +15,7 @@ from analytics_platform.pipeline.parts import Parts
 from analytics_platform.postgres import connect
 from analytics_platform.product import Pipeline
 from analytics_platform.security.parts import PartName
-from analytics_platform.settings import read_settings
+from analytics_platform.settings import LedgerRole, read_settings
 
 
 class PlatformResource(dg.ConfigurableResource):
@@ -23,8 +23,8 @@ class PlatformResource(dg.ConfigurableResource):
 
     @contextmanager
     def ledger(self, application: str) -> Generator[psycopg.Connection]:
-        """A connection to the ledger."""
-        with connect(read_settings().ledger_dsn, application=application) as connection:
+        """A run's connection to the ledger."""
+        with connect(read_settings().ledger_as(LedgerRole.WORKER), application=application) as connection:
             yield connection
 
     @contextmanager
@@ -63,7 +63,8 @@ class KeptParts:
         if pipeline.name not in self._kept:
             settings = read_settings()
             with ExitStack() as opened:
-                ledger = opened.enter_context(connect(settings.ledger_dsn, application=f"planner {pipeline.name}"))
+                dsn = settings.ledger_as(LedgerRole.PLANNER)
+                ledger = opened.enter_context(connect(dsn, application=f"planner {pipeline.name}"))
                 hear_of_ends(ledger)
                 reader = opened.enter_context(open_reader(settings, PartName.PLANNER))
                 self._kept[pipeline.name] = open_parts(pipeline, settings, ledger, reader), opened.pop_all()

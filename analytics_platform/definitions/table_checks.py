@@ -17,7 +17,7 @@ from analytics_platform.products import catalog
 from analytics_platform.published import rows_together
 from analytics_platform.quality.contract import Scope
 from analytics_platform.quality.table import verify_table
-from analytics_platform.settings import read_settings
+from analytics_platform.settings import LedgerRole, read_settings
 
 EVERY = "*/10 * * * *"
 VERIFIES = "Verifies the contracts of published tables; never in the way of a batch."
@@ -78,7 +78,7 @@ def verify_published(product: Product, now: datetime) -> tuple[CheckResult, ...]
     rows = found.pop(product.name)
     count = rows.count_rows() if hasattr(rows, "count_rows") else rows.num_rows
     results = verify_table(product, rows, count, now, found)
-    with connect(settings.ledger_dsn, application="contracts") as ledger:
+    with connect(settings.ledger_as(LedgerRole.WORKER), application="contracts") as ledger:
         failing.note_table(ledger, product.name, [_verdict(product, result) for result in results], now)
         accuracy.keep(ledger, product.name, _accuracies(results, references), now)
     return results

@@ -4,6 +4,7 @@
     ├── SettingError            a setting is missing or malformed
     ├── DeclarationError        a stream, model or schema is declared wrongly
     ├── UnreachableError        a system does not answer
+    │   └── RefusedError        a system is there, and does not let us in or is not who it should be
     ├── KafkaError
     │   ├── TopicMissingError   the topic does not exist
     │   ├── KafkaDeniedError    the broker answers and refuses
@@ -55,6 +56,7 @@ from analytics_platform.errors.root import (
     DeclarationError,
     LocalError,
     PlatformError,
+    RefusedError,
     SettingError,
     UnreachableError,
 )
@@ -134,6 +136,7 @@ __all__ = [
     "PatchedError",
     "PlatformError",
     "ProduceRefusedError",
+    "RefusedError",
     "RegistryError",
     "SchemaConflictError",
     "SchemaStoreError",

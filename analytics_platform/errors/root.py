@@ -38,6 +38,13 @@ class UnreachableError(PlatformError):
         return f"{self.system} at {self.address} does not answer ({self.reason}); {self.remedy}"
 
 
+class RefusedError(UnreachableError):
+    """A system that we depend on is there, and does not let us in, or is not who it should be."""
+
+    def __str__(self) -> str:
+        return f"{self.system} at {self.address} is no way in ({self.reason}); {self.remedy}"
+
+
 class LocalError(PlatformError):
     """A part that runs on this machine could not be installed or started."""
 

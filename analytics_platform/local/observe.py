@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from analytics_platform.connection_string import libpq_url
 from analytics_platform.errors import PlatformError
 from analytics_platform.governance.readers import Unregistered
 from analytics_platform.local.disk import free_percent
@@ -24,11 +25,6 @@ from analytics_platform.settings import Settings
 
 log = logging.getLogger(__name__)
 FRESH = timedelta(seconds=10)
-
-
-def libpq_url(sqlalchemy_url: str) -> str:
-    """The URL without SQLAlchemy's driver, as libpq reads it."""
-    return sqlalchemy_url.replace("postgresql+psycopg2://", "postgresql://", 1)
 
 
 def observe(settings: Settings) -> Observed:

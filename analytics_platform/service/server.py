@@ -10,7 +10,7 @@ from analytics_platform.registry.publish import Step
 from analytics_platform.service.app import application
 from analytics_platform.service.metrics import measure_from
 from analytics_platform.service.registry import ServedRegistry
-from analytics_platform.settings import Settings
+from analytics_platform.settings import LedgerRole, Settings
 
 HOST = "127.0.0.1"
 KEEP_ALIVE_SECONDS = 75
@@ -21,7 +21,7 @@ def serve(settings: Settings, port: int, reached: Callable[[Step], None] | None 
     """Serve until SIGINT or SIGTERM."""
     watched = {"reached": reached} if reached else {}
     registry = ServedRegistry(
-        settings.ledger_dsn,
+        settings.ledger_as(LedgerRole.SERVICE),
         settings.schema_dir,
         settings.patch_dir,
         commits=settings.schema_writes == "commit",
@@ -31,7 +31,7 @@ def serve(settings: Settings, port: int, reached: Callable[[Step], None] | None 
     registry.start()
     try:
         uvicorn.run(
-            application(registry, measure_from(settings.ledger_dsn, catalog())),
+            application(registry, measure_from(settings.ledger_as(LedgerRole.SERVICE), catalog())),
             host=HOST,
             port=port,
             access_log=False,

@@ -67,7 +67,7 @@ def test_both_databases_exist_and_are_durable_by_default(folder):
 
 
 def test_the_url_for_dagster_names_its_driver(tmp_path):
-    assert database.dagster_url(tmp_path).startswith("postgresql+psycopg2://platform@/dagster?host=/")
+    assert database.dagster_url(tmp_path).startswith("postgresql+psycopg2://dagster@/dagster?host=/")
 
 
 def test_a_killed_server_comes_back_with_everything_committed(folder):

@@ -43,6 +43,7 @@ def clean_run(dsn, folder, kafka):
     with opened(dsn, folder, kafka) as parts:
         lease(parts)
         finish(parts)
+        parts.ledger.execute("set session_replication_role = replica")  # nothing else empties facts
         parts.ledger.execute(
             "truncate batch_range, batch_run, batch, frontier, dirty, timer, watermark, publication, pipeline,"
             " manifest, outbox cascade"

@@ -37,7 +37,10 @@ from analytics_platform_tests.pipeline.orders import (
 
 SMALL_BATCHES = replace(SHOP, streams=(replace(ORDERS, batch_rows=12),))
 FORGET = (
-    "truncate pipeline, batch, batch_range, batch_run, frontier, manifest, publication, dirty, timer, watermark cascade"
+    "set session_replication_role = replica;"  # nothing else empties facts
+    " truncate pipeline, batch, batch_range, batch_run, frontier, manifest, publication, dirty, timer, watermark"
+    " cascade;"
+    " set session_replication_role = origin"
 )
 BAD = [order(1, amount=5, minute=7), order(2, amount=-1), order(3, amount=-1)]
 

@@ -190,6 +190,7 @@ def test_one_id_for_two_schemas_is_refused_and_harms_no_other_subject(registrar,
     registrar.publish(draft(A), anything)
     entry = next(iter(parse_lock((folder / LOCK).read_text(), LOCK)))
     with connect(ledger.info.dsn, application="test") as other:
+        other.execute("set session_replication_role = replica")  # nothing else empties facts
         other.execute("truncate schema_state, schema_version, schema_text cascade")
         elsewhere = repository(tmp_path / "elsewhere")
         Registrar(connection=other, folder=elsewhere, repository=Repository.of(elsewhere), patches=tmp_path).publish(

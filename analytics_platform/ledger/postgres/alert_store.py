@@ -27,6 +27,7 @@ DELIVERED = """
     on conflict (key, destination) do update set revision = greatest(alert_delivery.revision, excluded.revision),
         delivered_at = excluded.delivered_at
 """
+TOLD = "insert into alert_told (key, destination, revision, told_at) values (%s, %s, %s, %s) on conflict do nothing"
 STANDING = "select key, labels, annotations, starts_at, ends_at from alert where ends_at is null or ends_at > %s"
 NOTES = "select id, kind, key, body, created_at from outbox where delivered_at is null order by id limit %s"
 
@@ -72,6 +73,7 @@ def delivered(connection: psycopg.Connection, destination: str, told: Iterable[t
     with connection.transaction():
         for key, revision in told:
             connection.execute(DELIVERED, [key, destination, revision, now])
+            connection.execute(TOLD, [key, destination, revision, now])
 
 
 def dirty_models(connection: psycopg.Connection) -> set[str]:
