@@ -14,7 +14,7 @@ from analytics_platform.settings import LedgerRole, libpq_defaults
 MIGRATION_LOCK = 7_205_759_403_792_793  # any constant; everyone who migrates takes this advisory lock first
 # By what libpq or the server says, as far as it says so in English; whatever else it is, the server does not answer.
 REFUSALS = {
-    "password authentication failed": "the password in the file of passfile= is another; the embedded ones: `ap down; ap up`",
+    "password authentication failed": "the file of passfile= holds another one; the embedded ones: `ap down; ap up`",
     "no password supplied": "name the login's password file, readable by you only, as passfile=",
     "permission denied for database": "ask as a login that may enter it; each role's are in ledger/roles.sql",
     "certificate verify failed": "have sslrootcert= name the authority that signed the server's, if that is still good",

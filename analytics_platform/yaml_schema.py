@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-import yaml
 from yaml.nodes import MappingNode, Node, SequenceNode
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where libyaml was there to build it with
-DEEPEST = 30  # levels; deeper is no declaration, and would end the recursion below
+from analytics_platform.yaml_text import Fault, line_of, parse_yaml
+
 TEXT = "tag:yaml.org,2002:str"
 TYPES: Mapping[str, Callable[[Any], bool]] = {
     "object": lambda v: isinstance(v, dict),
@@ -24,18 +23,6 @@ TYPES: Mapping[str, Callable[[Any], bool]] = {
     "boolean": lambda v: isinstance(v, bool),
     "null": lambda v: v is None,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Fault:
-    """One thing that is wrong, where, and what to do about it."""
-
-    line: int
-    problem: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.problem}; {self.remedy}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +36,12 @@ class Checked:
 
 def check_text(text: str, schema: Mapping[str, Any]) -> Checked:
     """Read a text, and hold it against a schema. Nothing is read of one that is no YAML, or is a puzzle."""
-    try:
-        puzzles = tuple(_puzzles(text))
-        if puzzles:
-            return Checked(node=None, value=None, faults=puzzles)
-        node, value = yaml.compose(text, LOADER), yaml.load(text, LOADER)
-    except (yaml.YAMLError, ValueError) as error:  # a ValueError: a date or a number that there is not
-        mark = getattr(error, "problem_mark", None)
-        fault = Fault(line=mark.line + 1 if mark else 1, problem="is no YAML", remedy="mend the text")
-        return Checked(node=None, value=None, faults=(fault,))
-    if node is None:
+    found = parse_yaml(text)
+    if isinstance(found, Fault):
+        return Checked(node=None, value=None, faults=(found,))
+    if (node := found.node) is None:
         return Checked(node=None, value=None, faults=())
+    value = found.value
     return Checked(node=node, value=value, faults=tuple(sorted(set(_Walk(schema).of(node, value, schema)))))
 
 
@@ -80,25 +62,6 @@ def entries(node: Node | None, name: str) -> list[Any]:
     """The nodes of the list under a key."""
     found = entry(node, name)
     return found.value if isinstance(found, SequenceNode) else []
-
-
-def line_of(node: Node) -> int:
-    """Where it stands, counted from 1."""
-    return node.start_mark.line + 1
-
-
-def _puzzles(text: str) -> Iterator[Fault]:
-    """Aliases, of which a few lines can make gigabytes, and nesting without end."""
-    depth = 0
-    for event in yaml.parse(text, LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        line = event.start_mark.line + 1
-        if isinstance(event, yaml.AliasEvent):
-            yield Fault(line=line, problem="an alias stands here", remedy="write out what it stands for")
-            return
-        if depth > DEEPEST:
-            yield Fault(line=line, problem=f"{depth} levels stand here", remedy=f"write at most {DEEPEST}")
-            return
 
 
 class _Walk:
@@ -127,7 +90,10 @@ class _Walk:
         known, others = rule.get("properties", {}), rule.get("additionalProperties")
         names = [key.value for key, _ in node.value]
         for key, below in node.value:
-            if key.tag != TEXT:
+            if names.count(key.value) > 1:  # the value is that of the last one: the nodes of the others are another's
+                problem = f"`{key.value}` stands twice in one place"
+                yield Fault(line=line_of(key), problem=problem, remedy="keep one of them")
+            elif key.tag != TEXT:
                 problem = f"`{key.value}` is a key, and no text"
                 yield Fault(line=line_of(key), problem=problem, remedy="put it in quotes")
             elif key.value in known:
@@ -137,9 +103,6 @@ class _Walk:
             elif others:
                 yield from _of_scalar(key, key.value, rule.get("propertyNames", {}))
                 yield from self.of(below, value[key.value], others)
-            if names.count(key.value) > 1:
-                problem = f"`{key.value}` stands twice in one place"
-                yield Fault(line=line_of(key), problem=problem, remedy="keep one of them")
         yield from _of_count(node, names, rule)
 
 

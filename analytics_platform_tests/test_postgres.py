@@ -48,7 +48,7 @@ def test_no_setting_leads_to_another_machine_without_its_certificate(dsn):
 
 
 def test_a_login_that_is_refused_is_told_what_to_mend(ledger_dsn):
-    with pytest.raises(RefusedError, match=r'failed for user "ap_worker"\); the password in the file of passfile= is'):
+    with pytest.raises(RefusedError, match=r'failed for user "ap_worker"\); the file of passfile= holds'):
         connect(f"{as_login(ledger_dsn, 'ap_worker')} passfile=/nowhere password=other", application="test")
     with pytest.raises(RefusedError, match=r"no password supplied.*name the login's password file"):
         connect(f"{as_login(ledger_dsn, 'ap_worker')} passfile=/nowhere", application="test")

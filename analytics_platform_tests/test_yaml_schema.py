@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.yaml_schema import DEEPEST, check_text
+from analytics_platform.yaml_schema import check_text
+from analytics_platform.yaml_text import DEEPEST
 
 SCHEMA = {
     "type": "object",
@@ -39,11 +40,15 @@ def test_a_right_text_has_no_fault_and_says_what_it_says():
         ("name: ana\ncount: 0", "line 2: `0` is too little; write 1 or more"),
         ("name: ana\ncount: two", "line 2: `two` stands here; write an integer"),
         ("name: ana\nname: ben", "line 2: `name` stands twice in one place; keep one of them"),
+        ("name: ana\nby: {x: red}\nby: 1", "line 3: `by` stands twice in one place; keep one of them"),
         ("name: ana\nby:\n  X: red", "line 3: `X` has another form; write a name in small letters"),
         ("name: ana\nby:\n  x: rde", "line 3: unknown value `rde`; did you mean `red`?"),
         ("name: ana\nby:\n  1: red", "line 3: `1` is a key, and no text; put it in quotes"),
-        ("name: ]", "line 1: is no YAML; mend the text"),
-        ("name: 2026-13-45", "line 1: is no YAML; mend the text"),
+        ("name: ]", "line 1: is no YAML: did not find expected node content; mend the text"),
+        (
+            "name: 2026-13-45",
+            "line 1: holds a date, number or letter that there is not; put what is a text in quotes",
+        ),
         ("name: &a ana\nby: {x: *a}", "line 2: an alias stands here; write out what it stands for"),
         ("name: " + "[" * 500, f"line 1: {DEEPEST + 1} levels stand here; write at most {DEEPEST}"),
     ],

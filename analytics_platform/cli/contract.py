@@ -24,7 +24,7 @@ from analytics_platform.quality.unnoticed import Report, mutation_report
 from analytics_platform.registry.drafts import without_drafts
 from analytics_platform.registry.folder import read_schemas
 from analytics_platform.settings import ROOT, read_settings
-from analytics_platform.yaml_schema import Fault
+from analytics_platform.yaml_text import Fault
 
 SAMPLE = 5000
 Product = Stream | Model

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from analytics_platform.errors import DeclarationError
-from analytics_platform.governance.yaml_text import loaded
+from analytics_platform.yaml_text import read_yaml
 
 CONSUMERS_FILE = "consumers.yaml"
 FORM = "write {name: fraud, owner: team:fraud, reads: bids-value, version: 1, columns: [price]}"
@@ -40,7 +40,7 @@ class Consumer:
 
 def parse_consumers(text: str, where: str = CONSUMERS_FILE) -> list[Consumer]:
     """Every consumer; raises DeclarationError."""
-    content = loaded(text, where) or {}
+    content = read_yaml(text, where).value or {}
     listed = content.get("consumers") if isinstance(content, dict) else None
     if not isinstance(listed, list):
         raise DeclarationError(where, "has no list `consumers`", "start it with `consumers:`")

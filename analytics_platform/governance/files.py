@@ -11,11 +11,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-import yaml
-
 from analytics_platform.errors import DeclarationError
 from analytics_platform.governance.approval import Approval, BrokenGlass
-from analytics_platform.governance.yaml_text import loaded
+from analytics_platform.yaml_text import dump_yaml, read_yaml
 
 PROPOSALS = "proposals"
 REMEDY = "restore it from git, or give the vote again"
@@ -85,7 +83,7 @@ def proposal_text(proposal: ProposalFile) -> str:
         **({"why": proposal.why} if proposal.why else {}),
         **({"reviewed": proposal.reviewed, "evidence": dict(proposal.evidence)} if proposal.reviewed else {}),
     }
-    return _dumped(said)
+    return dump_yaml(said)
 
 
 def parse_proposal(text: str, where: str) -> ProposalFile:
@@ -106,7 +104,7 @@ def parse_proposal(text: str, where: str) -> ProposalFile:
 def vote_text(vote: Approval, email: str, says: Says = Says.APPROVES, why: str = "") -> str:
     """The file of a seat, signed off by who wrote it."""
     said = {str(says): vote.digest, "seat": vote.seat, "by": vote.by, "at": vote.at}
-    return _dumped({**said, **({"why": why} if why else {}), "signed-off-by": f"{vote.by} <{email}>"})
+    return dump_yaml({**said, **({"why": why} if why else {}), "signed-off-by": f"{vote.by} <{email}>"})
 
 
 def parse_vote(text: str, where: str) -> Approval | None:
@@ -124,7 +122,7 @@ def parse_vote(text: str, where: str) -> Approval | None:
 
 def glass_text(glass: BrokenGlass) -> str:
     """The file of a permission."""
-    return _dumped(
+    return dump_yaml(
         {"allows": glass.digest, "by": glass.by, "at": glass.at, "until": glass.until, "reason": glass.reason}
     )
 
@@ -141,12 +139,8 @@ def parse_glass(text: str, where: str) -> BrokenGlass:
     )
 
 
-def _dumped(said: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(said), sort_keys=False, allow_unicode=True, width=110)
-
-
 def _loaded(text: str, where: str) -> Mapping[str, Any]:
-    said = loaded(text, where, REMEDY)
+    said = read_yaml(text, where).value
     if not isinstance(said, Mapping):
         raise DeclarationError(where, "is no mapping", REMEDY)
     return said

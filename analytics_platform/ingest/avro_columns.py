@@ -60,7 +60,8 @@ class Numbers:
 
     def put(self, lanes: Lanes, values: NDArray[Any]) -> None:
         """Store one value per lane."""
-        self.values[lanes.rows] = values
+        with np.errstate(invalid="ignore"):  # any bits may come as a float, those of a signalling NaN too
+            self.values[lanes.rows] = values
         if self.present is not None:
             self.present[lanes.rows] = True
 

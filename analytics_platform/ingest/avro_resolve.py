@@ -138,6 +138,8 @@ class _Resolver:
 
     def _enumeration(self, writer: Enumeration, reader: Enumeration) -> Choice:
         places = {symbol: place for place, symbol in enumerate(reader.symbols)}
+        if reader.default is not None and reader.default not in places:
+            raise DeclarationError(self.where, f"default {reader.default} is none of its symbols", "name one of them")
         otherwise = -1 if reader.default is None else places[reader.default]
         return Choice(symbols=reader.symbols, known=tuple(places.get(s, otherwise) for s in writer.symbols))
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from analytics_platform.quality.batch import READ
 from analytics_platform.quality.contract import read_contract
-from analytics_platform.yaml_schema import Fault
+from analytics_platform.yaml_text import Fault
 
 AS_QUERY = {
     "expression": "select {} from {}",

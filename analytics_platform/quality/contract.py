@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import yaml
-
 from analytics_platform.errors import DeclarationError
 from analytics_platform.product import OnFailure, Severity
-from analytics_platform.yaml_schema import LOADER
+from analytics_platform.yaml_text import dump_yaml, read_yaml
 
 DATASET = "platform/main"  # what stands before the name of the stream or model: Soda wants a source and a schema
 BOUNDS = {
@@ -87,7 +85,7 @@ class Contract:
             "columns": [column if column["checks"] else _without(column, "checks") for column in columns],
             "checks": [check for check in self.document.get("checks") or [] if _path(check, None) in wanted],
         }
-        return yaml.safe_dump({n: value for n, value in shown.items() if value or n == "columns"}, sort_keys=False)
+        return dump_yaml({n: value for n, value in shown.items() if value or n == "columns"})
 
 
 def read_contract(text: str, where: str) -> Contract:
@@ -104,12 +102,7 @@ def read_contract(text: str, where: str) -> Contract:
 
 
 def _document(text: str, where: str) -> dict[str, Any]:
-    try:
-        found = yaml.load(text, LOADER)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise DeclarationError(f"{where}{line}", "is no YAML", "mend the text") from error
+    found = read_yaml(text, where).value
     if not isinstance(found, dict):
         raise DeclarationError(where, "is no contract", f"begin with `dataset: {DATASET}/<name>`")
     return found

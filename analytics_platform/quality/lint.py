@@ -11,7 +11,8 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from analytics_platform.yaml_schema import Fault, check_text, entries, entry, line_of, unknown
+from analytics_platform.yaml_schema import check_text, entries, entry, unknown
+from analytics_platform.yaml_text import Fault, line_of
 
 SCHEMA_FILE = Path(__file__).with_name("contract.schema.json")
 

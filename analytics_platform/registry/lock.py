@@ -6,7 +6,7 @@ a seal over the rest of it: the ids are written by `ap schema sync`, and an edit
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -16,6 +16,7 @@ from uuid import UUID
 import yaml
 
 from analytics_platform.errors import DeclarationError
+from analytics_platform.yaml_text import read_yaml
 
 LOCK = "ids.lock"
 MOST_IDS = 2**31 - 1  # an id is an int32 on the wire
@@ -135,36 +136,10 @@ def _state(number: int, about: Any, where: str) -> VersionState:
 
 def _yaml(text: str, where: str) -> tuple[Mapping[str, Any], yaml.MappingNode]:
     """The mapping in a YAML text, and the node that knows its lines."""
-    loader = yaml.SafeLoader(text)
-    try:
-        node = loader.get_single_node()
-        if not isinstance(node, yaml.MappingNode):
-            raise DeclarationError(where, "is no mapping", "write `name: value` lines")
-        for twice in _duplicates(node):
-            place = f"{where}, line {twice.start_mark.line + 1}"
-            raise DeclarationError(place, f"{twice.value!r} stands twice", "keep one of them")
-        return loader.construct_document(node), node
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise DeclarationError(f"{where}, line {line}", f"is no YAML: {error.problem}", "mend the line") from error
-    except yaml.YAMLError as error:
-        raise DeclarationError(where, f"is no YAML: {error}", "mend the file") from error
-    finally:
-        loader.dispose()
-
-
-def _duplicates(node: yaml.Node) -> Iterator[yaml.Node]:
-    """Keys that repeat an earlier one of their mapping: YAML would silently take the last."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[Any] = set()
-        for key, below in node.value:
-            if key.value in seen:
-                yield key
-            seen.add(key.value)
-            yield from _duplicates(below)
-    elif isinstance(node, yaml.SequenceNode):
-        for below in node.value:
-            yield from _duplicates(below)
+    found = read_yaml(text, where)
+    if not isinstance(found.node, yaml.MappingNode):
+        raise DeclarationError(where, "is no mapping", "write `name: value` lines")
+    return found.value, found.node
 
 
 def _entry(entry: Any, where: str) -> LockEntry:

@@ -132,7 +132,7 @@ def _references(about: Any, where: str) -> tuple[Reference, ...]:
     listed = about.get("references", []) if isinstance(about, Mapping) else []
     try:
         return tuple(Reference(str(each["name"]), str(each["subject"]), int(each["version"])) for each in listed)
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError) as error:  # the last: a version without end
         raise DeclarationError(where, f"references {listed!r} are none", "give each name, subject, version") from error
 
 

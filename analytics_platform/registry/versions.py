@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import SchemaFormat
 from analytics_platform.product import Compatibility
 from analytics_platform.registry.compatibility import Reference, SchemaText
-from analytics_platform.registry.lock import VersionState, parse_states
+from analytics_platform.registry.lock import VersionState, parse_mapping, version_states
 from analytics_platform.registry.subject import Decision, SubjectVersions, VersionText
 
 FORMATS = {".avsc": SchemaFormat.AVRO, ".json": SchemaFormat.JSON}
@@ -32,7 +30,8 @@ def read_versions(schema_dir: Path, stream: str) -> SubjectVersions:
     """The versions of a stream's values; raises DeclarationError for what cannot be read."""
     where = f"{stream}/{SUBJECT_FILE}"
     text = _read(schema_dir / where, where)
-    states, content = parse_states(text, where), yaml.safe_load(text)
+    content = parse_mapping(text, where)
+    states = version_states(content, where)
     found = []
     for number in sorted(number for number, state in states.items() if state in JUDGED):
         path = _file(schema_dir, stream, number)
@@ -64,11 +63,12 @@ def _schema(schema_dir: Path, path: str, about: Any, where: str) -> SchemaText:
 def _reference(schema_dir: Path, about: Any, where: str) -> Reference:
     try:
         name, subject, number = str(about["name"]), str(about["subject"]), int(about["version"])
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise DeclarationError(where, f"{about!r} is no reference", REFERENCE_FORM) from error
     stream = subject.removesuffix(f"-{VALUE}")
     there = f"{stream}/{SUBJECT_FILE}"
-    content = yaml.safe_load(_read(schema_dir / there, there))
+    content = parse_mapping(_read(schema_dir / there, there), there)
+    version_states(content, there)
     about_it = content["versions"].get(number, {})
     return Reference(name=name, schema=_schema(schema_dir, _file(schema_dir, stream, number), about_it, there))
 

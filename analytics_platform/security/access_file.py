@@ -22,7 +22,8 @@ from yaml.nodes import Node
 from analytics_platform.errors import DeclarationError
 from analytics_platform.security.access import Unmanaged
 from analytics_platform.security.parts import PartName
-from analytics_platform.yaml_schema import check_text, entry, line_of
+from analytics_platform.yaml_schema import check_text, entry
+from analytics_platform.yaml_text import line_of
 
 ACCESS_FILE = "infra/kafka/access.yaml"
 EACH_STREAM = "*"  # under `topics`: what holds for each topic that a stream declares

@@ -159,6 +159,14 @@ def test_a_default_of_another_type_is_refused(default):
         compile_avro(schema(fields()), schema(reader))
 
 
+def test_a_default_that_is_no_symbol_is_refused():
+    def of(symbols):
+        return fields({"name": "f", "type": {"type": "enum", "name": "E", "symbols": symbols, "default": "OTHER"}})
+
+    with pytest.raises(DeclarationError, match="field f: default OTHER is none of its symbols; name one of them"):
+        compile_avro(schema(of(["OTHER", "A"])), schema(of(["A"]), version=2))
+
+
 def test_a_record_of_another_name_is_read_only_as_an_alias():
     writer = record([("f", "long")], "Old")
 
