@@ -90,7 +90,7 @@ def _each(report: Report) -> Iterator[tuple[Slice, Outcome]]:
         report.step(
             f"{given.target} {given.first:,} to {given.end:,}: {found.inputs:,} inputs, {len(found.faults)} faults"
         )
-        (kept / f"{given.target} {given.first}.json").write_text(json.dumps(asdict(found)))
+        (kept / f"{given.target} {given.first}.json").write_text(_dumped(found))
         yield given, found
 
 
@@ -110,6 +110,11 @@ def _kept_in(seed: int) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _dumped(found: Outcome) -> str:
+    facts = {name: getattr(found, name) for name in ("inputs", "came", "peak_bytes", "slowest_cpu_seconds")}
+    return json.dumps({**facts, "faults": [asdict(fault) for fault in found.faults]})
 
 
 def _loaded(path: Path) -> Outcome:

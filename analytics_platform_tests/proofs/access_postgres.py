@@ -7,9 +7,10 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import product
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 
 import psycopg
 
@@ -26,6 +27,7 @@ from analytics_platform_tests.proofs.access_cells import Cell, Flip, Side
 
 EMBEDDED, TLS = "postgres", "postgres over TLS"
 OWNER = "owner"
+RELOAD_SECONDS = 10.0
 PASSWORD = "0123456789abcdef" * 4
 # By table: a row that is there, a row that may come, and a column that may change (a fact has none for anybody).
 TABLES: dict[str, tuple[str, str, str]] = {
@@ -102,9 +104,10 @@ def _with_ledger(server: TlsPostgres) -> Reached:
         for role in LedgerRole:
             kept = database_roles.verifier(PASSWORD, role.encode().ljust(16))
             owner.execute(f"alter role {role.in_database} login password '{kept}'".encode())
-    names = {OWNER: "ledger_owner", **{role.value: role.in_database for role in LedgerRole}}
     own = server.owner.replace("/postgres?", "/ledger?")
-    return Reached(TLS, own, lambda who: server.dsn(names[who], PASSWORD, "ledger"))
+    return Reached(
+        TLS, own, lambda who: server.dsn("ledger_owner" if who == OWNER else f"ap_{who}", PASSWORD, "ledger")
+    )
 
 
 def _fill(dsn: str, owner: str | None = None) -> None:
@@ -200,14 +203,10 @@ def _ways_in(server: TlsPostgres) -> Iterator[Cell]:
             operation="Connect",
             resource="ledger",
             is_allowed=False,
-            attempt=_reading({"AP_LEDGER_DSN": server.dsn("ap_reader", "x", "ledger", sslmode=mode)}),
+            attempt=partial(read_settings, {"AP_LEDGER_DSN": server.dsn("ap_reader", "x", "ledger", sslmode=mode)}),
             refusals=(SettingError,),
             says=("sslmode=verify-full", "127.0.0.1"),
         )
-
-
-def _reading(environ: dict[str, str]) -> Callable[[], object]:
-    return lambda: read_settings(environ)
 
 
 def _way_in(system: str, who: str, into: str, is_allowed: bool, dsn: str, says: str) -> Cell:
@@ -244,13 +243,12 @@ def _showing_expired(server: TlsPostgres) -> Generator[None]:
 
 def _show(server: TlsPostgres, act: Callable[[], object]) -> None:
     """Change files of the server and have it read them; it says when it has, in its log."""
-    log = server.folder / "server.log"
-    before = log.read_text().count("reloading configuration")
+    log, says = server.folder / "server.log", "reloading configuration"
+    before = log.read_text().count(says)
     act()
     reload(server)
-    for _ in range(100):
-        if log.read_text().count("reloading configuration") > before:
-            break
+    deadline = monotonic() + RELOAD_SECONDS
+    while log.read_text().count(says) == before and monotonic() < deadline:
         sleep(0.02)
     sleep(0.1)
 
