@@ -27,7 +27,7 @@ status: install  ## how it is, worst first
 demo: install  ## the same machinery, bounded: produce, publish, compare with an oracle
 	@exec $(BIN)/ap demo $(ARGS)
 
-lint: install  ## format, lint, types, layers, data contracts, schemas
+lint: install  ## format, lint, types, layers, data contracts, schemas, secrets
 	@$(BIN)/ruff format --check --quiet $(CODE) || { echo "lint: run .venv/bin/ruff format"; exit 1; }
 	@$(BIN)/ruff check --quiet $(CODE)
 	@$(BIN)/ty check --quiet $(CODE)
@@ -35,6 +35,7 @@ lint: install  ## format, lint, types, layers, data contracts, schemas
 	@$(BIN)/ap contract lint
 	@$(BIN)/ap schema lint
 	@$(BIN)/ap schema check
+	@$(BIN)/ap access scan
 	@echo "lint: clean"
 
 test: install  ## the tests, on all cores

@@ -1,7 +1,11 @@
-"""The published cut, for readers: SQL and notebooks see one consistent set of table versions, never a commit more."""
+"""The published cut, for readers: SQL and notebooks see one consistent set of table versions, never a commit more.
+
+Whoever reads as a person sees what their roles allow: what is hidden from them is not in what DuckDB gets.
+"""
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +17,7 @@ from deltalake.exceptions import DeltaError
 from psycopg import IsolationLevel
 
 from analytics_platform.errors import DeclarationError, PlatformError
+from analytics_platform.governance.reading import AS_THEY_CAME, View
 from analytics_platform.lake.dataset import dataset_of
 from analytics_platform.lake.delta_log import cut_off
 from analytics_platform.lake.duckdb import connect as connect_duckdb
@@ -20,8 +25,10 @@ from analytics_platform.lake.incomplete import COMPLETE, Lacking, complete_sql, 
 from analytics_platform.ledger.postgres.incomplete import lacking
 from analytics_platform.ledger.postgres.publication import published_versions
 from analytics_platform.postgres import connect
-from analytics_platform.product import Catalog
+from analytics_platform.product import Catalog, Model
 from analytics_platform.products import catalog
+from analytics_platform.reader import Reader, reader_here
+from analytics_platform.rights import OF_A_PART, Rights
 from analytics_platform.settings import LedgerRole, Settings, read_settings
 
 NAMED_FILES = 3
@@ -57,18 +64,27 @@ def read(name: str, at: datetime | None = None) -> duckdb.DuckDBPyRelation:
         name: a stream (its silver table), `stream/layer`, or a model.
         at: the cut that readers saw then; now if left out. Aware.
     """
-    return read_table(read_settings(), catalog(), name, at)
+    settings = read_settings()
+    return read_table(settings, catalog(), name, at, reader_here(settings, "analytics_platform.read"))
 
 
-def read_table(settings: Settings, declared: Catalog, name: str, at: datetime | None = None) -> duckdb.DuckDBPyRelation:
-    """The same for given settings and declarations."""
+def read_table(
+    settings: Settings, declared: Catalog, name: str, at: datetime | None = None, reader: Reader | None = None
+) -> duckdb.DuckDBPyRelation:
+    """The same for given settings and declarations, as that reader sees it; a part of the platform sees all."""
     public = _cut(settings, declared, at)
     table = f"{name}/silver" if f"{name}/silver" in public.versions else name
     if table not in public.versions:
         raise QueryError(f"no published table is called {name}", sorted(public.versions))
+    stored = _stored_tables(settings, public.versions if reader else {table: public.versions[table]}, at)
+    view = _rights(reader, declared, stored).view(table, stored[table].columns.names)
+    if view is None:
+        assert reader is not None, "nothing is hidden from a part"
+        raise reader.refused(table)
+    if reader and view.is_sensitive:
+        reader.note([table])
     connection = connect_duckdb()
-    rows = _rows(settings, table, public.versions, is_past=at is not None)
-    return connection.sql(_shown(connection, table, rows, declared, public.lacking))
+    return connection.sql(_shown(connection, table, stored[table], declared.models.get(table), public.lacking, view))
 
 
 def rows_of(settings: Settings, declared: Catalog, name: str) -> Any:
@@ -83,30 +99,46 @@ def rows_together(settings: Settings, declared: Catalog, names: Iterable[str]) -
     """The same for several by name, all of one cut; what is not published is left out."""
     versions = cut(settings, declared)
     tables = {name: f"{name}/silver" if f"{name}/silver" in versions else name for name in names}
-    return {
-        name: _rows(settings, table, versions, is_past=False) for name, table in tables.items() if table in versions
-    }
+    stored = _stored_tables(settings, {table: versions[table] for table in tables.values() if table in versions})
+    return {name: stored[table].rows() for name, table in tables.items() if table in stored}
 
 
-def sql(settings: Settings, declared: Catalog, query: str, at: datetime | None = None) -> pa.Table:
-    """The answer to a query over the published cut.
+def sql(
+    settings: Settings, declared: Catalog, query: str, at: datetime | None = None, reader: Reader | None = None
+) -> pa.Table:
+    """The answer to a query over the published cut, as that reader sees it; a part of the platform sees all.
 
     Tables are named `bids` (silver), `bids.bronze`, `bids.exceptions`, and by model. The query can read these and
     nothing else of this machine: Arrow hands DuckDB the rows, and DuckDB may open no file at all, since a path that
-    it may read is one that `COPY` may write, even within a WITH.
+    it may read is one that `COPY` may write, even within a WITH. Of what a reader may not see nothing is there to be
+    asked for, whatever the query says; what not everybody may see is there if the query names it, and that is kept.
     """
     public = _cut(settings, declared, at)
-    versions, connection = public.versions, connect_duckdb()
-    for table in versions:
-        rows = _rows(settings, table, versions, is_past=at is not None)
-        _create_views(connection, table, _shown(connection, table, rows, declared, public.lacking))
+    connection, stored = connect_duckdb(), _stored_tables(settings, public.versions, at)
+    rights = _rights(reader, declared, stored)
+    views = {table: rights.view(table, stored[table].columns.names) for table in stored}
+    shown = {table: view for table, view in views.items() if view and _is_there(view, table, query, reader)}
+    for table, view in shown.items():
+        model = declared.models.get(table)
+        _create_views(connection, table, _shown(connection, table, stored[table], model, public.lacking, view))
+    if reader:
+        reader.note([table for table, view in shown.items() if view.is_sensitive])
+    try:
+        return _answer(connection, query, sorted(shown))
+    except QueryError as error:
+        kept_back = [table for table, view in views.items() if view is None and _names(query, table)]
+        if reader and kept_back and isinstance(error.__cause__, duckdb.CatalogException | duckdb.BinderException):
+            raise reader.refused(kept_back[0]) from None
+        raise
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, query: str, known: list[str]) -> pa.Table:
     connection.execute("set enable_external_access = false; set lock_configuration = true")
     try:
-        _require_one_reading_statement(connection, query, sorted(versions))
-        answer: pa.Table = connection.sql(query).to_arrow_table()
+        _require_one_reading_statement(connection, query, known)
+        return connection.sql(query).to_arrow_table()
     except (duckdb.Error, OSError) as error:  # OSError: a file vanished while it was read
-        raise QueryError(str(error).strip(), sorted(versions)) from error
-    return answer
+        raise QueryError(str(error).strip(), known) from error
 
 
 def cut(settings: Settings, declared: Catalog, at: datetime | None = None) -> Mapping[str, int]:
@@ -126,6 +158,26 @@ def _cut(settings: Settings, declared: Catalog, at: datetime | None) -> _Cut:
     return _Cut(versions=versions, lacking=of_all(held.values()))
 
 
+def _rights(reader: Reader | None, declared: Catalog, stored: Mapping[str, "_Stored"]) -> Rights:
+    if reader is None:
+        return OF_A_PART
+    columns = {table.removesuffix("/silver"): found.columns.names for table, found in stored.items()}
+    return reader.rights(declared, columns)
+
+
+def _is_there(view: View, table: str, query: str, reader: Reader | None) -> bool:
+    return reader is None or not view.is_sensitive or _names(query, table)
+
+
+def _names(query: str, table: str) -> bool:
+    """Whether the query may mean the table: its name is somewhere in it, though it be in a string or a comment."""
+    name, _, layer = table.removesuffix("/silver").partition("/")
+    if layer:
+        return name.lower() in query.lower() and layer in query.lower()
+    other_layer = rf'"?\s*\.\s*"?({"|".join(AS_THEY_CAME)})'
+    return re.search(rf"{re.escape(name)}(?!{other_layer})", query, re.IGNORECASE) is not None
+
+
 def _require_one_reading_statement(connection: duckdb.DuckDBPyConnection, query: str, known: list[str]) -> None:
     statements = connection.extract_statements(query)
     if len(statements) != 1:
@@ -137,17 +189,38 @@ def _require_one_reading_statement(connection: duckdb.DuckDBPyConnection, query:
         raise QueryError(f"published tables are only read: {kind.name} is refused, ask by SELECT or EXPLAIN", known)
 
 
-def _shown(connection: duckdb.DuckDBPyConnection, table: str, rows: Any, declared: Catalog, lacks: Lacking) -> str:
-    """The query of a table as readers see it: a model's rows say whether they are complete."""
-    model = declared.models.get(table)
-    stored, incomplete = (table if model is None else f"{table}/stored"), f"{table}/incomplete"
-    connection.register(stored, rows)
+def _shown(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    stored: "_Stored",
+    model: Model | None,
+    lacks: Lacking,
+    view: View,
+) -> str:
+    """The query of a table as its reader sees it: NULL in hidden columns; a model's rows say if they are complete."""
+    name, incomplete = (table if model is None else f"{table}/stored"), f"{table}/incomplete"
+    connection.register(name, stored.rows(view.hidden))
+    columns = _columns_sql(connection, stored.columns, view.hidden)
     if model is None:
-        return f"select * from {_quoted(stored)}"
+        return f"select {columns} from {_quoted(name)}"
+    if model.grain.column in view.hidden:
+        return f"select {columns}, null::boolean as {COMPLETE} from {_quoted(name)}"
     grains = lacks.get(table, frozenset())
     if grains:
-        connection.register(incomplete, values_lacking(model.grain, grains, rows.schema))
-    return f"select *, {complete_sql(model.grain, grains, incomplete)} as {COMPLETE} from {_quoted(stored)}"
+        connection.register(incomplete, values_lacking(model.grain, grains, stored.columns))
+    is_complete = (
+        "null::boolean" if model.grain.column in view.hidden else complete_sql(model.grain, grains, incomplete)
+    )
+    return f"select {columns}, {is_complete} as {COMPLETE} from {_quoted(name)}"
+
+
+def _columns_sql(connection: duckdb.DuckDBPyConnection, columns: pa.Schema, hidden: Collection[str]) -> str:
+    """All columns in their order, each of its type: a hidden one has no values, and none that could be asked for."""
+    if not hidden:
+        return "*"
+    empty = connection.from_arrow(columns.empty_table())
+    types = dict(zip(empty.columns, empty.types, strict=True))
+    return ", ".join(f"null::{types[c]} as {_quoted(c)}" if c in hidden else _quoted(c) for c in columns.names)
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
@@ -160,11 +233,26 @@ def _create_views(connection: duckdb.DuckDBPyConnection, table: str, query: str)
         connection.execute(f"create view {name} as {query}")
 
 
-def _rows(settings: Settings, table: str, versions: Mapping[str, int], *, is_past: bool) -> Any:
-    """The rows of a table at its version, as something that DuckDB registers; nothing is read yet.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """A table at its version, with all its files there; nothing of its rows is read yet."""
 
-    Everything that it is made of is looked at first: a reader sees the whole version, or is told what is missing.
-    """
+    root: str
+    files: pa.Table
+    columns: pa.Schema
+
+    def rows(self, hidden: Collection[str] = ()) -> Any:
+        """The rows without the hidden columns, as something that DuckDB registers."""
+        columns = pa.schema([each for each in self.columns if each.name not in hidden])
+        return dataset_of(self.root, self.files, columns) if self.files.num_rows else columns.empty_table()
+
+
+def _stored_tables(settings: Settings, versions: Mapping[str, int], at: datetime | None = None) -> dict[str, _Stored]:
+    return {table: _stored(settings, table, versions, is_past=at is not None) for table in versions}
+
+
+def _stored(settings: Settings, table: str, versions: Mapping[str, int], *, is_past: bool) -> _Stored:
+    """A table at its version; what it is made of is looked at first, and what is missing is named."""
     root, version = settings.table_dir / table, versions[table]
     try:
         delta = DeltaTable(str(root), version=version)
@@ -177,7 +265,7 @@ def _rows(settings: Settings, table: str, versions: Mapping[str, int], *, is_pas
     if missing := [path for path in files["path"].to_pylist() if path not in there]:
         named = ", ".join(missing[:NAMED_FILES]) + (" …" if len(missing) > NAMED_FILES else "")
         raise _not_there(settings, table, versions, f"{len(missing)} files are missing: {named}", is_past=is_past)
-    return dataset_of(str(root), files, columns) if files.num_rows else columns.empty_table()
+    return _Stored(root=str(root), files=files, columns=columns)
 
 
 def _not_there(

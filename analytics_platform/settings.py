@@ -16,6 +16,7 @@ from analytics_platform.errors import SettingError
 from analytics_platform.product import EARLIEST
 
 PREFIX = "AP_"
+ADMIN_TOKEN = "admin-token"  # within the state folder
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = {"secret": True}
 PERSONAL = {"personal": True}  # belongs to who types, not to the instance
@@ -91,6 +92,10 @@ class Settings:
     )
     token: str = field(repr=False, metadata={"about": "who you are: a token of `ap token issue`", **SECRET, **PERSONAL})
     token_file: str = field(metadata={"about": "the file that holds it, instead", **PERSONAL})
+    ui_user_header: str = field(metadata={"about": "the header in which a proxy before the UI names who signed in"})
+    read_only_ui: bool = field(
+        metadata={"about": "whether `ap up` starts a second UI, in which nobody can start anything"}
+    )
     log_level: str = field(metadata={"about": "DEBUG, INFO, WARNING or ERROR"})
     alertmanager_url: str = field(metadata={"about": "Alertmanager's address; empty: alerts are not sent there"})
     alert_webhook_url: str = field(
@@ -109,6 +114,11 @@ class Settings:
     def patch_dir(self) -> Path:
         """Where changes of schemas wait that may not be committed here."""
         return self.state_dir / "schema-patches"
+
+    @property
+    def admin_token_file(self) -> Path:
+        """The token of whoever owns this instance: what they are known by where they show none."""
+        return self.state_dir / ADMIN_TOKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +235,8 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "stock": "false",
         "token": "",
         "token_file": "",
+        "ui_user_header": "",
+        "read_only_ui": "false",
         "log_level": "INFO",
         "alertmanager_url": "",
         "alert_webhook_url": "",

@@ -27,7 +27,7 @@ COMMANDS = {
     ),
     "access": (
         "analytics_platform.cli.access",
-        "Who may do what on Kafka: plan, apply, verify; as Strimzi's resources.",
+        "Who may do what, on Kafka (plan, apply, verify) and here, and who did.",
     ),
     "token": ("analytics_platform.cli.token", "Tokens by which people are known: issue, list, revoke."),
     "batch": ("analytics_platform.cli.batch", "Batches and what became of them: list, show."),

@@ -1,4 +1,4 @@
-"""`ap access plan|apply|verify|render`: what Kafka is to have, what it has, and making the one of the other."""
+"""`ap access`: what Kafka is to have, what it has, and making the one of the other; who did what here; secrets."""
 
 import sys
 from collections.abc import Callable, Generator, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from analytics_platform.cli import access_log, access_scan
 from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.ingest.kafka.client import Client
 from analytics_platform.pipeline.access import FILE, DeclaredAccess, bring_about, declared_access, look
@@ -31,7 +32,7 @@ in_file = click.option(
 
 @click.group()
 def command() -> None:
-    """Who may do what on Kafka: it follows from the declared streams and from infra/kafka/access.yaml."""
+    """Who may do what, on Kafka and here, and who did. Kafka's follows from the streams and infra/kafka/access.yaml."""
 
 
 @command.command(epilog="Example: ap access plan")
@@ -111,6 +112,10 @@ def render(file: Path, strimzi: Path, cluster: str, as_json: bool) -> None:
         say_json({"files": [strimzi / name for name in texts]})
     else:
         click.echo(f"wrote {' and '.join(str(strimzi / name) for name in texts)}: {_counts(declared)}")
+
+
+for verb in (*access_log.COMMANDS, *access_scan.COMMANDS):
+    command.add_command(verb)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """`ap backfill`: have batches of past hours judged again with today's versions, and watch it."""
 
-import getpass
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from typing import Any
 import click
 import psycopg
 
+from analytics_platform.cli.asking import ask, by
 from analytics_platform.cli.backfill_source import look_ahead
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.cli.times import Instant
@@ -23,6 +23,7 @@ from analytics_platform.local.waiting import pause
 from analytics_platform.postgres import connect
 from analytics_platform.product import Pipeline
 from analytics_platform.products import catalog
+from analytics_platform.security.roles import Action
 from analytics_platform.settings import read_settings
 
 LOOK_SECONDS = 1.0
@@ -56,7 +57,7 @@ def command() -> None:
 @click.option("--to", "end", type=Instant(), required=True, help="The hour to stop before, UTC.")
 @click.option("--dry-run", is_flag=True, help="Say what it would do: source, rows, minutes, tables. Changes nothing.")
 @click.option("--reason", default="by hand", show_default=True, help="Why; everybody sees it.")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who says so.")
+@by
 @click.option("--no-wait", is_flag=True, help="Give the order, and do not watch it.")
 @as_json
 def start(
@@ -75,6 +76,7 @@ def start(
         _say_estimate(ahead, as_json=as_json)
         sys.exit(0 if ahead.is_possible else 1)
     _require_source(ahead)
+    by = ask(Action.JUDGE_AGAIN, name, by, kind=Kind.BACKFILL, hours=[hours[0], hours[-1]], reason=reason)
     with connect(read_settings().ledger_dsn, application="ap backfill") as ledger:
         given = rework.give(ledger, _order(ahead, name, by, reason))
         click.echo(f"ordered as {given}: {ahead.batches:,} batches, {ahead.rows:,} rows", err=True)
@@ -117,6 +119,7 @@ def cancel(order: str, as_json: bool) -> None:
     with connect(read_settings().ledger_dsn, application="ap backfill") as ledger:
         if _found(ledger, order).state is not OrderState.OPEN:
             raise LedgerError(f"order {order} is not open; `ap backfill status {order}` tells what became of it")
+        ask(Action.JUDGE_AGAIN, order)
         rework.cancel(ledger, order, datetime.now(UTC))
         _say_order(ledger, _found(ledger, order), as_json=as_json)
 
@@ -130,6 +133,7 @@ def resume(order: str, no_wait: bool, as_json: bool) -> None:
     with connect(read_settings().ledger_dsn, application="ap backfill") as ledger:
         if _found(ledger, order).state not in (OrderState.CANCELLED, OrderState.FAILED):
             raise LedgerError(f"order {order} is neither cancelled nor failed; `ap backfill status {order}`")
+        ask(Action.JUDGE_AGAIN, order)
         rework.resume(ledger, order, datetime.now(UTC))
         ended = _found(ledger, order) if no_wait else _watch(ledger, order)
         _say_order(ledger, ended, as_json=as_json)

@@ -1,6 +1,5 @@
 """`ap batch rerun|release|discard|retract|rejudge`: what a person decides about batches; the lease carries it out."""
 
-import getpass
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from typing import Any
 import click
 import psycopg
 
+from analytics_platform.cli.asking import ask, by, in_words
 from analytics_platform.cli.batch_name import BatchName
 from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.facts import BatchId
@@ -18,10 +18,11 @@ from analytics_platform.ledger.decision import Decision, order_of
 from analytics_platform.ledger.postgres import rework
 from analytics_platform.ledger.postgres.publication import manifest_of
 from analytics_platform.ledger.postgres.tracing import lease_since
-from analytics_platform.ledger.rework import Kind, OrderState, Progress
+from analytics_platform.ledger.rework import PERSONS, Kind, OrderState, Progress
 from analytics_platform.local.waiting import pause
 from analytics_platform.postgres import connect
 from analytics_platform.products import catalog
+from analytics_platform.security.roles import Action
 from analytics_platform.settings import read_settings
 
 LOOK_SECONDS = 0.5
@@ -33,7 +34,7 @@ def decision(verb: Callable[..., None]) -> Callable[..., None]:
     for option in (
         as_json,
         click.option("--no-wait", is_flag=True, help="Give the order, and do not watch it."),
-        click.option("--by", default=getpass.getuser, show_default="you", help="Who says so."),
+        by,
         click.option("--approved-by", default="", help="Who agrees, where the stream asks for an approver."),
         click.option("--reason", required=True, help="Why; everybody sees it."),
         click.argument("batches", type=BatchName(), nargs=-1, required=True),
@@ -95,8 +96,11 @@ def _say_versions(batches: Sequence[BatchId]) -> None:
 
 
 def decided(kind: Kind, batches: Sequence[BatchId], about: Mapping[str, str]) -> Decision:
-    """The decision that a command's options spell: who, why, and who agrees."""
-    return Decision(kind=kind, batches=tuple(batches), **about)
+    """The decision that a command's options spell: who, why, and who agrees. Raises NotEntitledError."""
+    action = Action.DECIDE_BATCH if kind in PERSONS else Action.JUDGE_AGAIN
+    target = in_words([str(batch) for batch in batches])
+    name = ask(action, target, kind=kind, **about)
+    return Decision(kind=kind, batches=tuple(batches), **{**about, "by": name, "speaks_for": about["by"]})
 
 
 def give(decision: Decision, *, watch: bool, as_json: bool) -> None:

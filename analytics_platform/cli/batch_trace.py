@@ -5,6 +5,7 @@ from typing import Any
 import click
 import pyarrow as pa
 
+from analytics_platform.cli.asking import ask
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.errors import LedgerError
 from analytics_platform.facts import Outcome
@@ -14,6 +15,7 @@ from analytics_platform.lake.shapes import Layer
 from analytics_platform.product import Model, Stream, Window
 from analytics_platform.products import catalog
 from analytics_platform.published import read_table
+from analytics_platform.security.roles import Action
 from analytics_platform.settings import Settings, read_settings
 
 COPY = ["batch", "partition", "offset", "event_id", "event_at"]
@@ -46,6 +48,7 @@ def trace(stream: str, event_id: str | None, place: tuple[int, int] | None, as_j
     if name not in declared or (event_id is None) == (place is None):
         raise click.BadParameter("name a declared stream, and an event id or --offset")
     settings = read_settings()
+    ask(Action.READ_PROTECTED, f"copies of an event of {name}")
     found = _copies(settings, name, _where(event_id, place, number))
     ids = {copy["event_id"] for copy in found} - {None}
     if place and ids:  # the other copies of what is there

@@ -6,12 +6,14 @@ from typing import Any
 
 import click
 
+from analytics_platform.cli.asking import ask
 from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.cli.pipelines import every_pipeline
 from analytics_platform.errors import LedgerError
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.recover import Survey, lost_for_good, rebuild_ledger, survey
 from analytics_platform.postgres import connect, migrate
+from analytics_platform.security.roles import Action
 from analytics_platform.settings import read_settings
 
 
@@ -20,7 +22,7 @@ def command() -> None:
     """The ledger: what was planned and what became of it."""
 
 
-@command.command("migrate", epilog="Example: AP_LEDGER_DSN='postgresql://owner@…' ap ledger migrate")
+@command.command("migrate", epilog="Example: ap ledger migrate")
 @as_json
 def migrate_schema(as_json: bool) -> None:
     """Bring the ledger's schema, and what its roles may do, up to date, as the owner of its database."""
@@ -50,6 +52,7 @@ def rebuild(pipeline: str | None, dry_run: bool, accept_loss: bool, as_json: boo
             _tell(_sentences(found))
             _require_kept(found, parts, accept_loss)
             if not dry_run:
+                ask(Action.REPAIR, f"ledger of {found.pipeline}", accept_loss=accept_loss)
                 rebuild_ledger(found, parts, lambda sentence: click.echo(sentence, err=True))
             done.append(asdict(found))
     if as_json:

@@ -3,8 +3,10 @@
 import click
 
 from analytics_platform.cli import quarantine_orders
+from analytics_platform.cli.asking import ask, in_words
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.cli.quarantine_rows import Asked, filtered, opened
+from analytics_platform.security.roles import Action
 
 COLUMNS = ["stream", "outcome", "reason", "rows", "batches", "first", "last"]
 PLACE = ("stream", "batch", "partition", "offset")
@@ -35,6 +37,7 @@ def list_groups(asked: Asked, all_: bool, as_json: bool) -> None:
 @as_json
 def show(asked: Asked, limit: int, as_json: bool) -> None:
     """Rows with their coordinates, reason, rule, schema id and bytes; oldest first."""
+    ask(Action.READ_PROTECTED, f"exceptions of {in_words(asked.streams) or 'every stream'}")
     with opened() as exceptions:
         found = [row for stream in exceptions.streams(asked) for row in exceptions.shown(stream, asked, limit)]
     if as_json:

@@ -1,6 +1,5 @@
 """`ap quarantine redrive|discard`: judging rows again by today's versions, or giving them up."""
 
-import getpass
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,6 +7,7 @@ from typing import Any
 
 import click
 
+from analytics_platform.cli.asking import ask, by, in_words
 from analytics_platform.cli.batch_orders import decided, give
 from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.cli.quarantine_rows import Asked, Exceptions, filtered, opened
@@ -18,6 +18,7 @@ from analytics_platform.ledger.redrive import MOST_TRIES, Plan, plan_redrive
 from analytics_platform.ledger.rework import Kind
 from analytics_platform.product import Stream
 from analytics_platform.registry.current import current_schemas
+from analytics_platform.security.roles import Action
 
 
 def decision(verb: Callable[..., None]) -> Callable[..., None]:
@@ -25,7 +26,7 @@ def decision(verb: Callable[..., None]) -> Callable[..., None]:
     for option in (
         as_json,
         click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
-        click.option("--by", default=getpass.getuser, show_default="you", help="Who says so."),
+        by,
         click.option("--reason", required=True, help="Why; everybody sees it."),
     ):
         verb = option(verb)
@@ -57,7 +58,7 @@ def redrive(asked: Asked, reason: str, by: str, dry_run: bool, as_json: bool, mo
     if dry_run or not plan.batches:
         _say(told, as_json=as_json)
         sys.exit(1 if plan.given_up and not plan.batches else 0)
-    about = {"reason": reason, "by": by}
+    about = {"reason": reason, "by": by, "approved_by": ""}
     again = decided(Kind.REDRIVE, [BatchId(stream=stream.name, number=number) for number in plan.batches], about)
     give(again, watch=not no_wait, as_json=as_json)
 
@@ -68,13 +69,14 @@ def discard(asked: Asked, reason: str, by: str, dry_run: bool, as_json: bool) ->
     """Give quarantined rows up: they stay in exceptions, and `ap quarantine list` no longer asks for a decision."""
     if asked.outcome is not Outcome.QUARANTINED:
         raise click.BadParameter("only quarantined rows are given up so; of held batches: `ap batch discard`")
+    name = by if dry_run else ask(Action.DECIDE_BATCH, in_words(asked.streams) or "every stream", by, reason=reason)
     rows, done = 0, 0
     with opened() as exceptions:
         for stream in exceptions.streams(asked):
             found = exceptions.by_batch(stream, asked)
             rows += sum(group.rows for group in found)
             if not dry_run:
-                done += dismiss(exceptions.ledger, stream.name, found, by, reason, datetime.now(UTC))
+                done += dismiss(exceptions.ledger, stream.name, found, name, reason, datetime.now(UTC))
     _say({"rows": rows, "given up, by batch and reason": done}, as_json=as_json)
 
 

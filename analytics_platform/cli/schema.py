@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
+from analytics_platform.asking import given_token
 from analytics_platform.cli import schema_consumer, schema_propose, schema_retire, schema_review, schema_vote
+from analytics_platform.cli.asking import ask
 from analytics_platform.cli.draft_file import draft_in
-from analytics_platform.cli.given_token import given_token
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.cli.registrar import registrar
 from analytics_platform.cli.schema_sync import sync_command
@@ -20,6 +21,7 @@ from analytics_platform.products import catalog
 from analytics_platform.registry import store
 from analytics_platform.registry.snapshot import Snapshot, Version
 from analytics_platform.registry.texts import readable
+from analytics_platform.security.roles import Action
 from analytics_platform.settings import Settings, read_settings
 
 
@@ -81,9 +83,10 @@ def register(subject: str, file: Path, as_json: bool) -> None:
     """
     settings = read_settings()
     draft = draft_in(file, subject)
+    asker = ask(Action.REGISTER_SCHEMA, subject)
     with registrar(settings) as registry:
         who = caller(registry, given_token(settings))
-        found = registry.publish(draft, judge_for(registry, catalog(), who))
+        found = registry.publish(draft, judge_for(registry, catalog(), who, asker=asker))
     if as_json:
         say_json(_row(found))
     else:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from analytics_platform.cli.given_token import given_token
+from analytics_platform.asking import given_token
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.cli.registrar import registrar
 from analytics_platform.governance.consumers import CONSUMERS_FILE, Consumer, consumers_text

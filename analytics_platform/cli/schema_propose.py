@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from analytics_platform.asking import given_token
 from analytics_platform.cli.draft_file import draft_in
-from analytics_platform.cli.given_token import given_token
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.cli.registrar import registrar
 from analytics_platform.cli.schema_vote import say_case, somebody

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from analytics_platform.cli.given_token import given_token
+from analytics_platform.asking import given_token
 from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.cli.registrar import registrar
 from analytics_platform.ingest.kafka.fetch import KafkaReader

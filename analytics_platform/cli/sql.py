@@ -4,9 +4,11 @@ from datetime import datetime
 
 import click
 
+from analytics_platform.cli.asking import command_name
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.products import catalog
 from analytics_platform.published import sql
+from analytics_platform.reader import reader_here
 from analytics_platform.settings import read_settings
 
 SHOWN_ROWS = 200
@@ -18,7 +20,8 @@ SHOWN_ROWS = 200
 @as_json
 def command(query: str, at: datetime | None, as_json: bool) -> None:
     """Ask the published tables: bids, bids.bronze, bids.exceptions, and each model by name."""
-    answer = sql(read_settings(), catalog(), query, at)
+    settings = read_settings()
+    answer = sql(settings, catalog(), query, at, reader_here(settings, command_name()))
     rows = answer.slice(0, answer.num_rows if as_json else SHOWN_ROWS).to_pylist()
     if as_json:
         say_json(rows)

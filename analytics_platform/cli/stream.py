@@ -1,6 +1,5 @@
 """`ap stream`: the declared streams, how each is doing, and pauses of them."""
 
-import getpass
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import click
 
 from analytics_platform.cli import stream_new
+from analytics_platform.cli.asking import ask, by
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.cli.times import Until
 from analytics_platform.errors import DeclarationError
@@ -18,6 +18,7 @@ from analytics_platform.local.observe import observe
 from analytics_platform.postgres import connect
 from analytics_platform.products import catalog
 from analytics_platform.registry.drafts import drafts
+from analytics_platform.security.roles import Action
 from analytics_platform.settings import read_settings
 
 
@@ -65,11 +66,12 @@ def list_streams(as_json: bool) -> None:
 @click.argument("name")
 @click.option("--reason", required=True, help="Why; everybody sees it.")
 @click.option("--until", type=Until(), required=True, help="When it ends by itself: 2h, or 2026-11-20T14:00 (UTC).")
-@click.option("--by", default=getpass.getuser, show_default="you", help="Who says so.")
+@by
 @as_json
 def pause(name: str, reason: str, until: datetime, by: str, as_json: bool) -> None:
     """Read nothing new of a stream. What is planned is finished, nothing is lost while Kafka keeps it."""
     _require_declared(name)
+    by = ask(Action.PAUSE_STREAM, name, by, until=until, reason=reason)
     found = Pause(stream=name, reason=reason, by=by, since=datetime.now(UTC), until=until)
     with connect(read_settings().ledger_dsn, application="ap stream") as ledger:
         pauses.pause(ledger, found)
@@ -85,6 +87,7 @@ def pause(name: str, reason: str, until: datetime, by: str, as_json: bool) -> No
 def resume(name: str, as_json: bool) -> None:
     """Read a paused stream again, from where it stood. Exit code 0 also if it was not paused."""
     _require_declared(name)
+    ask(Action.PAUSE_STREAM, name, until="now")
     with connect(read_settings().ledger_dsn, application="ap stream") as ledger:
         was_paused = pauses.resume(ledger, name)
     if as_json:

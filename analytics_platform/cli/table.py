@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from analytics_platform.cli.asking import ask
 from analytics_platform.cli.output import as_json, say_json, say_table
 from analytics_platform.cli.pipelines import every_pipeline
 from analytics_platform.errors import DeclarationError
@@ -17,6 +18,7 @@ from analytics_platform.postgres import connect
 from analytics_platform.product import Pipeline
 from analytics_platform.products import catalog
 from analytics_platform.registry.folder import read_schemas
+from analytics_platform.security.roles import Action
 from analytics_platform.settings import read_settings
 
 COLUMNS = ["table", "fault", "holds", "file"]
@@ -68,6 +70,8 @@ def repair(name: str, source: str | None, deep: bool, dry_run: bool, as_json: bo
     ((pipeline, shape),) = _tables(name, exact=True)
     before = _checked(settings.table_dir, shape, deep)
     done: list[str] = []
+    if not dry_run:
+        ask(Action.REPAIR, shape.name, source=source or "what is there")
     if not dry_run and any(finding.file.startswith("_delta_log/") for finding in before):
         with connect(settings.ledger_dsn, application="ap table repair") as ledger:
             done += repair_log(settings.table_dir, shape.name, pipeline, ledger)

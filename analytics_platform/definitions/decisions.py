@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
+from analytics_platform.definitions.asked import ASKED_TAG
 from analytics_platform.definitions.maintenance import MAINTENANCE_TAG
 from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import BatchId
@@ -26,7 +27,7 @@ class Decided(dg.Config):
 
     verb: str = Field(description=f"One of {', '.join(VERBS)}; what each does: docs/3-am.md.")
     batches: list[str] = Field(description='As `ap batch list` names them: ["bids/7"].')
-    by: str = Field(description="Who says so.")
+    by: str = Field(default="", description="For whom you say so, if not for yourself.")
     reason: str = Field(description="Why; everybody sees it.")
     approved_by: str = Field(default="", description="Who agrees, where the stream asks for an approver.")
 
@@ -34,7 +35,8 @@ class Decided(dg.Config):
 @dg.op(name="give_order")
 def give_order(context: dg.OpExecutionContext, config: Decided) -> None:
     """Give the order; its progress is in `ap backfill list`, its end in the checks of the batches' hours."""
-    order_id = decide(decision_in(config), catalog())
+    asked_by = context.run.tags.get(ASKED_TAG, "nobody known")
+    order_id = decide(decision_in(config, asked_by), catalog())
     context.log.info(f"ordered as {order_id}")
     context.add_output_metadata({"order": order_id, "verb": config.verb, "batches": ", ".join(config.batches)})
 
@@ -50,14 +52,15 @@ def decide_job() -> None:
     give_order()
 
 
-def decision_in(config: Decided) -> Decision:
-    """What the config says; dagster.Failure that names what is wrong with it."""
+def decision_in(config: Decided, asked_by: str) -> Decision:
+    """What the config says, for whoever started the run; dagster.Failure that names what is wrong with it."""
     if config.verb not in VERBS:
         raise dg.Failure(f"{config.verb!r} is no verb; one of {', '.join(VERBS)}", allow_retries=False)
     return Decision(
         kind=Kind(config.verb),
         batches=_batches(config.batches),
-        by=config.by,
+        by=asked_by,
+        speaks_for=config.by,
         reason=config.reason,
         approved_by=config.approved_by,
     )

@@ -8,6 +8,7 @@ import dagster as dg
 from dagster import DagsterExecutionInterruptedError
 from dagster._core.storage.tags import BACKFILL_ID_TAG, PARENT_RUN_ID_TAG
 
+from analytics_platform.definitions.asked import ASKED_TAG
 from analytics_platform.definitions.intent import (
     BATCHES_TAG,
     ORDER_TAG,
@@ -89,7 +90,7 @@ def _order(context: dg.AssetExecutionContext, parts: Parts, hours: Sequence[date
         id=order_id(context.run_id, tags, pipeline.name, hours),
         pipeline=pipeline.name,
         kind=Kind.REEXECUTE if is_repetition else Kind.BACKFILL,
-        requested_by=f"run {context.run_id}",
+        requested_by=f"{tags.get(ASKED_TAG, 'nobody known')}, by run {context.run_id}",
         reason=_why(tags, hours),
         requested_at=parts.now(),
         batches=_repeated(tags, parts) if is_repetition else (),

@@ -12,6 +12,7 @@ from dagster import DagsterInstance, RunsFilter
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from analytics_platform.definitions.asked import PLANNER
 from analytics_platform.definitions.hours import HOUR_FORMAT, partition_of
 from analytics_platform.definitions.intent import LEASE_TAG, QUEUE_TAG, WHAT_TAG, WHY_TAG, Intent, intent_of
 from analytics_platform.definitions.lease_request import ALARM_AFTER, Advice, LeaseRun, Situation, advise
@@ -234,5 +235,5 @@ def _give_up(instance: DagsterInstance, run_id: str, reason: str) -> None:
 
 def _request(pipeline: Pipeline, why: str) -> dg.RunRequest:
     hour = partition_of(datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
-    tags = {LEASE_TAG: pipeline.name, WHY_TAG: why, WHAT_TAG: LEASE_DOES}
+    tags = {LEASE_TAG: pipeline.name, WHY_TAG: why, WHAT_TAG: LEASE_DOES, **PLANNER}
     return dg.RunRequest(job_name=pipeline.name, partition_key=hour, tags=tags)

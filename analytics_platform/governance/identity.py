@@ -2,9 +2,11 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 
 from analytics_platform.errors import UnknownPersonError
 from analytics_platform.governance.policy import Person, Policy
+from analytics_platform.security.roles import Role
 
 
 def person_named(policy: Policy, name: str) -> Person:
@@ -12,6 +14,18 @@ def person_named(policy: Policy, name: str) -> Person:
     if name not in policy.people:
         raise UnknownPersonError(f"{name} is not in governance.yaml", "add them under `people:`")
     return policy.people[name]
+
+
+def people_of_roles(policy: Policy) -> Mapping[Role, frozenset[str]]:
+    """Who has which role, by name; without a role of which the policy says nothing."""
+    named = policy.roles.keys() | policy.groups.keys()
+    return {role: policy.members(role, "") for role in Role if role in named}
+
+
+def roles_of_person(policy: Policy, name: str) -> frozenset[Role]:
+    """The roles that the policy gives somebody; who has none is a viewer."""
+    found = frozenset(role for role, people in people_of_roles(policy).items() if name in people)
+    return found or frozenset({Role.VIEWER})
 
 
 def person_at(policy: Policy, email: str) -> Person | None:

@@ -8,6 +8,7 @@ from analytics_platform.errors import DeclarationError, LedgerError
 from analytics_platform.facts import BatchId
 from analytics_platform.ledger.rework import PERSONS, Kind, Order
 from analytics_platform.product import Catalog
+from analytics_platform.security.asker import signature
 
 
 class NotApprovedError(LedgerError):
@@ -23,13 +24,17 @@ class NotApprovedError(LedgerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What shall become of some batches, who says so, why, and who agrees. Names are taken on trust."""
+    """What shall become of some batches, who says so and for whom, why, and who agrees.
+
+    `by` is known; the two others are names that they say.
+    """
 
     kind: Kind
     batches: tuple[BatchId, ...]
     by: str
     reason: str
     approved_by: str = ""
+    speaks_for: str = ""
 
 
 def order_of(decision: Decision, declared: Catalog, now: datetime) -> Order:
@@ -52,7 +57,7 @@ def order_of(decision: Decision, declared: Catalog, now: datetime) -> Order:
     return Order(
         pipeline=names.pop(),
         kind=decision.kind,
-        requested_by=f"{decision.by}{approval}",
+        requested_by=f"{signature(decision.by, decision.speaks_for)}{approval}",
         reason=decision.reason,
         requested_at=now,
         batches=decision.batches,
@@ -67,5 +72,5 @@ def _require_approved(decision: Decision, stream: str, approvers: Sequence[str])
         raise NotApprovedError(stream, approvers, f"to {decision.kind} a batch of it takes an approver")
     if decision.approved_by not in approvers:
         raise NotApprovedError(stream, approvers, f"{decision.approved_by} is no approver of it")
-    if decision.approved_by == decision.by:
+    if decision.approved_by in (decision.by, decision.speaks_for):
         raise NotApprovedError(stream, approvers, "nobody approves what they decide")

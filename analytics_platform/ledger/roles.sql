@@ -49,9 +49,10 @@ grant update (done_at, changed, note) on rework_batch to ap_worker;
 grant usage on sequence outbox_id_seq, publication_number_seq, dirty_mark to ap_worker;
 
 -- The service gives ids, moves versions along, and keeps what people said of them. It sees whose token it is shown.
-grant insert on schema_text, schema_version, governance_fact, outbox to ap_service;
+grant insert on schema_text, schema_version, governance_fact, outbox, access_fact to ap_service;
 grant insert, update on schema_state, schema_setting to ap_service;
 grant update on schema_change to ap_service;
 grant usage on sequence outbox_id_seq to ap_service;
 
--- The reader reads.
+-- The reader reads, and what it refuses to show is kept.
+grant insert on access_fact to ap_reader;

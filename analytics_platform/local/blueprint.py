@@ -1,10 +1,12 @@
 """What an instance consists of: its ports, its environment, and its parts in order of dependence."""
 
+import getpass
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,9 +30,11 @@ from analytics_platform.product import Stream
 from analytics_platform.products import catalog
 from analytics_platform.registry.drafts import without_drafts
 from analytics_platform.registry.sync import adopt
+from analytics_platform.security.first_admin import make_admin
+from analytics_platform.security.token_store import has_admin
 from analytics_platform.settings import ROOT, LedgerRole, Settings, as_environment, environment_of, explain_settings
 
-PORTS = ("webserver", "code-server", "broker", "controller", "service")
+PORTS = ("webserver", "code-server", "broker", "controller", "service", "read-only")
 AUCTION_HOUSE = "analytics_platform.local.auction_house"
 WORKER_SECONDS = 4.0  # for a run to end where it is; what it leaves undone is done again by the next one
 # A little of everything that goes wrong in real topics, so that the tables show what becomes of it.
@@ -213,6 +217,9 @@ def _dagster(place: Place, there: tuple[str, ...], options: UpOptions) -> list[M
     if options.with_webserver:
         part = place.as_roles(dagster_processes.webserver(dagster), LedgerRole.READER)
         members.append(Member(part=part, after=ready, address=urls["webserver"]))
+    if place.settings.read_only_ui:
+        part = place.marked(dagster_processes.webserver(dagster, is_read_only=True))
+        members.append(Member(part=part, after=ready, address=urls[dagster_processes.READ_ONLY]))
     return members
 
 
@@ -228,6 +235,8 @@ def _prepare(place: Place) -> None:
     """The ledger's tables and DAGSTER_HOME; at each start again, a no-op when done."""
     with connect(place.settings.ledger_dsn, application="ap up") as connection:
         migrate(connection)
+        if "ledger_dsn" not in place.named or not has_admin(connection):
+            make_admin(connection, place.settings.admin_token_file, getpass.getuser(), datetime.now(UTC))
         _adopt_schemas(place, connection)
         clear_hold(place.state_dir, connection)
     dagster_processes.prepare_home(place.dagster)

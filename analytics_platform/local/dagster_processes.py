@@ -18,6 +18,7 @@ from analytics_platform.local.ports import HOST, answers
 from analytics_platform.local.process import Part
 from analytics_platform.settings import ROOT
 
+READ_ONLY = "read-only"  # the second UI, and its port
 SCHEMA_NOTE = "schema-of-version"
 MODULE = "analytics_platform.definitions.location"
 WARM = "analytics_platform.definitions.warm"
@@ -98,11 +99,13 @@ def daemon(place: DagsterPlace) -> Part:
     return _part(place, "daemon", argv, ready=lambda: _beats_since(place.dsn, _launched_at(place, "daemon")))
 
 
-def webserver(place: DagsterPlace) -> Part:
-    """The UI."""
-    port = place.ports["webserver"]
+def webserver(place: DagsterPlace, *, is_read_only: bool = False) -> Part:
+    """The UI; a read-only one shows everything and starts nothing."""
+    name = READ_ONLY if is_read_only else "webserver"
+    port = place.ports[name]
     argv = ["dagster_webserver", "--host", HOST, "--port", str(port), "--workspace", str(ROOT / "workspace.yaml")]
-    return _part(place, "webserver", [*argv, "--log-format", "json"], ready=lambda: _serves(port))
+    argv += ["--log-format", "json", *(["--read-only"] if is_read_only else [])]
+    return _part(place, name, argv, ready=lambda: _serves(port))
 
 
 def has_schema(place: DagsterPlace) -> bool:

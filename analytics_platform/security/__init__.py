@@ -1,1 +1,1 @@
-"""Who somebody is to the platform: tokens that `ap` and the service take, hashed, ending and revocable."""
+"""Who somebody is to the platform, what their roles allow, and what they asked for: tokens, roles, facts of access."""

@@ -12,6 +12,7 @@ from hashlib import sha256
 from hmac import compare_digest
 
 from analytics_platform.errors import TokenError
+from analytics_platform.security.roles import Role
 
 ID_BYTES, SECRET_BYTES = 6, 32
 RANDOM_BYTES = ID_BYTES + SECRET_BYTES
@@ -21,7 +22,7 @@ ANOTHER = "use one that `ap token issue` has made"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """What is kept of a token: whose it is, who made it, when it ends, and whether somebody ended it before."""
+    """What is kept of a token: whose it is, what they may do with it, who made it, when it ends, and who ended it."""
 
     id: str
     holder: str
@@ -29,6 +30,7 @@ class Token:
     issued_by: str
     issued_at: datetime
     expires_at: datetime
+    roles: frozenset[Role] = frozenset()
     revoked_at: datetime | None = None
     revoked_by: str = ""
 

@@ -12,6 +12,8 @@ from analytics_platform.service.errors import Code, status_of
 PACKAGE = "analytics-platform"
 CLUSTER = "analytics-platform"  # there is one registry for one Postgres
 ANY_TIME = (Code.BAD_REQUEST, Code.NOT_FOUND, Code.METHOD_NOT_ALLOWED, Code.NOT_ACCEPTABLE, Code.STORE_FAILED)
+GUARDED = (Code.TARGET_TOO_LONG, Code.TOO_MANY, Code.TOO_SLOW)
+REFUSED = (Code.UNAUTHORIZED, Code.FORBIDDEN)
 WITH_BODY = (Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
 
 
@@ -70,7 +72,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     in_path = [_parameter(name, "path") for name in re.findall(r"{(\w+)}", endpoint.path)]
     in_query = [_parameter(name, "query") for name in endpoint.query]
     takes_body = endpoint.method in ("POST", "PUT")
-    codes = sorted({*endpoint.codes, *ANY_TIME, *(WITH_BODY if takes_body else ())})
+    refused = REFUSED if endpoint.action else ()
+    codes = sorted({*endpoint.codes, *ANY_TIME, *GUARDED, *(WITH_BODY if takes_body else ()), *refused})
     errors: dict[int, list[Code]] = {}
     for code in codes:
         errors.setdefault(status_of(code), []).append(code)

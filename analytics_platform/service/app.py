@@ -1,8 +1,10 @@
 """The endpoints as an ASGI application: routes, content types, and errors as clients read them."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from math import ceil
 from typing import Any
 
 import psycopg
@@ -19,13 +21,18 @@ from analytics_platform.service import about, compatibility, proposals, schemas,
 from analytics_platform.service.bodies import LARGEST
 from analytics_platform.service.endpoint import Call, Endpoint, Raw
 from analytics_platform.service.errors import Code, RequestError, body_of, code_of, status_of
+from analytics_platform.service.guard import Guard, StrictHeaders, TooManyError
+from analytics_platform.service.limits import Cost
 from analytics_platform.service.metrics import Measure, metrics_route
+from analytics_platform.service.permission import require_permission
 from analytics_platform.service.registry import ServedRegistry
 
 log = logging.getLogger(__name__)
 V1 = "application/vnd.schemaregistry.v1+json"
 PRODUCED = (V1, "application/vnd.schemaregistry+json", "application/json")
 CONSUMED = (*PRODUCED, "application/octet-stream")
+BODY_SECONDS = 10
+LONGEST_TARGET = 4_000  # bytes of path and query
 WILDCARDS = ("*/*", "application/*")
 ENDPOINTS = (
     *schemas.ENDPOINTS,
@@ -40,11 +47,12 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def application(registry: ServedRegistry, measure: Measure | None = None) -> ASGIApp:
     """The service over that registry, and /metrics if there is what measures."""
-    routes = [Route(e.path, _handler(e, registry), methods=[e.method]) for e in ENDPOINTS]
+    guard = Guard()
+    routes = [Route(e.path, _guarded(e, registry, guard), methods=[e.method]) for e in ENDPOINTS]
     document = about.openapi(ENDPOINTS)
     routes.append(Route("/openapi.json", _fixed(document), methods=["GET"]))
     if measure is not None:
-        routes.append(metrics_route(measure))
+        routes.append(metrics_route(measure, guard))
     app = Starlette(
         routes=_by_path(routes),
         exception_handlers={
@@ -55,7 +63,7 @@ def application(registry: ServedRegistry, measure: Measure | None = None) -> ASG
         },
     )
     app.router.redirect_slashes = False
-    return RawPaths(app)
+    return StrictHeaders(RawPaths(app))
 
 
 class RawPaths:
@@ -77,6 +85,18 @@ def _by_path(routes: list[Route]) -> list[Route]:
     return sorted(routes, key=lambda route: route.path.count("{"))
 
 
+def _guarded(endpoint: Endpoint, registry: ServedRegistry, guard: Guard) -> Handler:
+    answer, cost = _handler(endpoint, registry), endpoint.cost
+
+    async def handle(request: Request) -> Response:
+        guard.require_rate(request.client.host if request.client else "", cost)
+        if len(request.url.path) + len(request.url.query) > LONGEST_TARGET:
+            raise RequestError(Code.TARGET_TOO_LONG, f"Path and query are longer than {LONGEST_TARGET} bytes")
+        return await answer(request) if cost is Cost.MEMORY else await guard.in_time(cost, answer(request))
+
+    return handle
+
+
 def _handler(endpoint: Endpoint, registry: ServedRegistry) -> Handler:
     async def handle(request: Request) -> Response:
         type_ = _accepted(request)
@@ -88,10 +108,15 @@ def _handler(endpoint: Endpoint, registry: ServedRegistry) -> Handler:
             authorization=request.headers.get("authorization", ""),
             registry=registry,
         )
-        found = await run_in_threadpool(endpoint.answer, call) if endpoint.takes_time else endpoint.answer(call)
+        found = await run_in_threadpool(_answered, endpoint, call) if endpoint.takes_time else endpoint.answer(call)
         return _response(found, type_)
 
     return handle
+
+
+def _answered(endpoint: Endpoint, call: Call) -> Any:
+    require_permission(endpoint, call)
+    return endpoint.answer(call)
 
 
 def _fixed(document: dict[str, Any]) -> Handler:
@@ -120,12 +145,15 @@ async def _body(request: Request) -> bytes:
         raise RequestError(Code.UNSUPPORTED_MEDIA_TYPE, f"HTTP 415 Unsupported Media Type: this service takes {taken}")
     found = bytearray()
     try:
-        async for chunk in request.stream():
-            found += chunk
-            if len(found) > LARGEST:
-                raise RequestError(Code.TOO_LARGE, f"The body is longer than {LARGEST} bytes")
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                found += chunk
+                if len(found) > LARGEST:
+                    raise RequestError(Code.TOO_LARGE, f"The body is longer than {LARGEST} bytes")
     except ClientDisconnect:
         raise RequestError(Code.BAD_REQUEST, "The client went away before its body was here") from None
+    except TimeoutError:
+        raise RequestError(Code.TOO_SLOW, f"The body was not here after {BODY_SECONDS} s") from None
     return bytes(found)
 
 
@@ -143,7 +171,10 @@ def _error(code: int, message: str) -> Response:
 
 async def _our_error(_: Request, error: Exception) -> Response:
     code = code_of(error) if isinstance(error, PlatformError) else Code.STORE_FAILED
-    return _error(code, str(error))
+    response = _error(code, str(error))
+    if isinstance(error, TooManyError):
+        response.headers["Retry-After"] = str(ceil(error.seconds))
+    return response
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

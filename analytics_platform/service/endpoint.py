@@ -7,8 +7,10 @@ from typing import Any, Protocol
 from analytics_platform.product import Catalog
 from analytics_platform.registry.publish import Registrar
 from analytics_platform.registry.snapshot import Snapshot
+from analytics_platform.security.roles import Action
 from analytics_platform.service.bodies import object_in, subject_in, version_in
 from analytics_platform.service.errors import Code
+from analytics_platform.service.limits import Cost
 
 
 class Changes(Protocol):
@@ -62,6 +64,8 @@ class Raw:
 class Endpoint:
     """One method on one path. `codes` are the errors it may answer with, besides those that any may.
 
+    `action`: what the caller must be allowed to do; None is for everybody who reaches the service, and so is a call of
+    which `is_known` says that nothing comes of it.
     `takes_time`: it waits for Postgres and git, or works out a verdict, and so must not hold up others.
     """
 
@@ -72,3 +76,12 @@ class Endpoint:
     query: tuple[str, ...] = ()
     codes: tuple[Code, ...] = ()
     takes_time: bool = False
+    action: Action | None = None
+    is_known: Callable[[Call], bool] | None = None
+
+    @property
+    def cost(self) -> Cost:
+        """What it costs, and so how often it may be asked for."""
+        if self.action:
+            return Cost.CHANGE
+        return Cost.WORK if self.takes_time else Cost.MEMORY

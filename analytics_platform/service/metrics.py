@@ -16,16 +16,19 @@ from analytics_platform.ledger.postgres import metrics as store
 from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
 from analytics_platform.quality.metrics import OPENMETRICS, TEXT, Family, HourOfStream, families, render
+from analytics_platform.service.guard import Guard
+from analytics_platform.service.limits import Cost
 
 PATH = "/metrics"
 COUNTS = ("offsets", "gaps", "rows", "too_late", "verdicts", "failed")
 Measure = Callable[[], list[Family]]
 
 
-def metrics_route(measure: Measure) -> Route:
+def metrics_route(measure: Measure, guard: Guard) -> Route:
     """The route, in the form that whoever asks prefers: Prometheus' own text, or OpenMetrics."""
 
     async def answer(request: Request) -> Response:
+        guard.require_rate(request.client.host if request.client else "", Cost.WORK)
         is_openmetrics = "application/openmetrics-text" in request.headers.get("accept", "")
         text = render(await run_in_threadpool(measure), is_openmetrics=is_openmetrics)
         return Response(text.encode(), media_type=OPENMETRICS if is_openmetrics else TEXT)

@@ -6,13 +6,13 @@ They are the acts of `ap schema`: the same checks, the same facts, the same comm
 from collections.abc import Callable
 from typing import Any
 
-from analytics_platform.errors import PlatformError, TokenError
+from analytics_platform.errors import PlatformError
 from analytics_platform.governance.files import Place
 from analytics_platform.governance.identity import token_in
 from analytics_platform.governance.policy import Person
 from analytics_platform.pipeline.governance import voting
 from analytics_platform.pipeline.governance.desk import Case, Desk
-from analytics_platform.pipeline.governance.opening import bearer, desk_of
+from analytics_platform.pipeline.governance.opening import desk_of, voter
 from analytics_platform.pipeline.governance.proposals import (
     about,
     evidence_in,
@@ -24,6 +24,7 @@ from analytics_platform.pipeline.governance.proposals import (
 from analytics_platform.registry.numbers import waiting
 from analytics_platform.registry.publish import Registrar
 from analytics_platform.registry.snapshot import Snapshot
+from analytics_platform.security.roles import Action
 from analytics_platform.service.bodies import page_in, vote_in
 from analytics_platform.service.endpoint import Call, Endpoint
 from analytics_platform.service.errors import Code, RequestError, version_not_found
@@ -73,9 +74,7 @@ def withdraw(call: Call) -> Any:
 
 def _voted(call: Call, vote_: Callable[[Desk, Case, Person], object]) -> Any:
     def act(registrar: Registrar, snapshot: Snapshot) -> dict[str, Any]:
-        who = bearer(registrar, token_in(call.authorization))
-        if who is None:
-            raise TokenError("a vote needs a token", "send `Authorization: Bearer TOKEN`; `ap token issue` makes one")
+        who = voter(registrar, token_in(call.authorization))
         vote_(desk_of(registrar, call.registry.declared), _case(call, registrar, snapshot), who)
         return _whole(_case(call, registrar, snapshot))
 
@@ -109,7 +108,7 @@ def _whole(case: Case) -> dict[str, Any]:
 
 
 NO_PROPOSAL = (Code.INVALID_SUBJECT, Code.VERSION_NOT_FOUND, Code.INVALID_VERSION, Code.INVALID_SCHEMA)
-VOTED = (*NO_PROPOSAL, Code.UNAUTHORIZED, Code.FORBIDDEN, Code.NOT_PERMITTED)
+VOTED = (*NO_PROPOSAL, Code.NOT_PERMITTED)
 PROPOSAL = "/proposals/{subject}/{version}"
 ENDPOINTS = (
     Endpoint(
@@ -133,6 +132,7 @@ ENDPOINTS = (
         path=f"{PROPOSAL}/votes",
         answer=vote,
         summary="Approve or reject a proposal",
+        action=Action.VOTE,
         codes=(*VOTED, Code.CONFLICT),
         takes_time=True,
     ),
@@ -141,6 +141,7 @@ ENDPOINTS = (
         path=f"{PROPOSAL}/votes",
         answer=withdraw,
         summary="Take back a vote",
+        action=Action.VOTE,
         query=("seat",),
         codes=VOTED,
         takes_time=True,

@@ -14,6 +14,8 @@ from analytics_platform.settings import LedgerRole, Settings
 
 HOST = "127.0.0.1"
 KEEP_ALIVE_SECONDS = 75
+MOST_AT_ONCE = 500  # connections; one more is answered with 503
+LONGEST_HEAD = 16_384  # bytes of a request's line and headers
 log = logging.getLogger(__name__)
 
 
@@ -38,6 +40,8 @@ def serve(settings: Settings, port: int, reached: Callable[[Step], None] | None 
             log_config=None,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             server_header=False,
+            limit_concurrency=MOST_AT_ONCE,
+            h11_max_incomplete_event_size=LONGEST_HEAD,
         )
     finally:
         registry.stop()

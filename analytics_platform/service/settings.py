@@ -7,6 +7,7 @@ from typing import Any
 from analytics_platform.product import Compatibility
 from analytics_platform.registry.publish import Registrar
 from analytics_platform.registry.snapshot import EVERYWHERE, Mode, Setting, Snapshot
+from analytics_platform.security.roles import Action
 from analytics_platform.service.bodies import flag_in, level_in, mode_in
 from analytics_platform.service.endpoint import Call, Endpoint
 from analytics_platform.service.errors import Code, RequestError
@@ -108,6 +109,7 @@ def _of_levels(place: str, whose: str, codes: tuple[Code, ...]) -> tuple[Endpoin
             path=path,
             answer=set_level,
             summary=f"Set {what}",
+            action=Action.SET_SCHEMA_RULES,
             codes=(*codes, Code.INVALID_COMPATIBILITY, *CHANGED),
             takes_time=True,
         ),
@@ -116,6 +118,7 @@ def _of_levels(place: str, whose: str, codes: tuple[Code, ...]) -> tuple[Endpoin
             path=path,
             answer=delete_level,
             summary=f"Reset {what}",
+            action=Action.SET_SCHEMA_RULES,
             codes=(*none, *CHANGED),
             takes_time=True,
         ),
@@ -132,6 +135,7 @@ def _of_modes(place: str, whose: str, codes: tuple[Code, ...]) -> tuple[Endpoint
             path=path,
             answer=set_mode,
             summary=f"Set {what}",
+            action=Action.SET_SCHEMA_RULES,
             query=("force",),
             codes=(*codes, Code.INVALID_MODE, *CHANGED),
             takes_time=True,
@@ -141,6 +145,7 @@ def _of_modes(place: str, whose: str, codes: tuple[Code, ...]) -> tuple[Endpoint
             path=path,
             answer=delete_mode,
             summary=f"Reset {what}",
+            action=Action.SET_SCHEMA_RULES,
             codes=(*none, *CHANGED),
             takes_time=True,
         ),

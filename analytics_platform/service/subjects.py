@@ -5,12 +5,14 @@ from typing import Any
 
 from analytics_platform.errors import PlatformError
 from analytics_platform.governance.identity import token_in
-from analytics_platform.pipeline.governance.opening import bearer, judge_for
+from analytics_platform.pipeline.governance.desk import policy_of
+from analytics_platform.pipeline.governance.opening import asker_of, judge_for
 from analytics_platform.registry.decide import held, require_writable
 from analytics_platform.registry.lock import VersionState
 from analytics_platform.registry.publish import Registrar
 from analytics_platform.registry.snapshot import Snapshot, Version
 from analytics_platform.registry.texts import propose
+from analytics_platform.security.roles import Action
 from analytics_platform.service import answers
 from analytics_platform.service.bodies import draft_in, flag_in, page_in
 from analytics_platform.service.endpoint import Call, Endpoint, Raw
@@ -56,12 +58,18 @@ def register(call: Call) -> Any:
     known = _published_already(call.snapshot, subject, call)
 
     def publish(registrar: Registrar) -> Version:
-        who = bearer(registrar, token_in(call.authorization))
-        return registrar.publish(draft, judge_for(registrar, call.registry.declared, who))
+        asker = asker_of(registrar, token_in(call.authorization)).name
+        who = policy_of(registrar.folder).people.get(asker)  # a producer, or a machine's owner, is nobody of the policy
+        return registrar.publish(draft, judge_for(registrar, call.registry.declared, who, asker=asker))
 
     found = known or call.registry.change(publish)
     about = answers.about_version(found, call.snapshot) if known else _as_registered(found)
     return {name: value for name, value in about.items() if name != "subject"}
+
+
+def is_published(call: Call) -> bool:
+    """Whether the schema is a version of its subject already: producers ask so at each start, and nothing changes."""
+    return _published_already(call.snapshot, call.subject, call) is not None
 
 
 def look_up(call: Call) -> Any:
@@ -193,6 +201,7 @@ ENDPOINTS = (
         path="/subjects/{subject}",
         answer=delete_subject,
         summary="Delete a subject",
+        action=Action.DELETE_SCHEMA,
         query=("permanent",),
         codes=(
             *NO_SUBJECT,
@@ -216,6 +225,8 @@ ENDPOINTS = (
         path=VERSIONS,
         answer=register,
         summary="Register a schema as the next version",
+        action=Action.REGISTER_SCHEMA,
+        is_known=is_published,
         query=("normalize",),
         codes=(
             Code.INVALID_SUBJECT,
@@ -240,6 +251,7 @@ ENDPOINTS = (
         path=VERSION,
         answer=delete_version,
         summary="Delete a version",
+        action=Action.DELETE_SCHEMA,
         query=("permanent",),
         codes=(*NO_VERSION, Code.VERSION_SOFT_DELETED, Code.VERSION_NOT_SOFT_DELETED, Code.REFERENCE_EXISTS, *CHANGED),
         takes_time=True,

@@ -1,5 +1,6 @@
 """`ap batch` on a real ledger: what is there, and what a person decides."""
 
+import getpass
 import json
 from datetime import UTC, datetime
 from uuid import UUID
@@ -53,7 +54,8 @@ def test_held_batches_are_found(ap):
 def test_an_order_is_given_once_and_says_who_and_why(ap, ledger, verb):
     said = ap(verb, "bids/2", "--reason", "known spike", "--by", "ada", "--no-wait", "--json")
     order = json.loads(said.stdout)
-    assert (order["kind"], order["requested_by"], order["reason"], order["batches"]) == (verb, "ada", "known spike", 1)
+    by = f"ada, says {getpass.getuser()}"
+    assert (order["kind"], order["requested_by"], order["reason"], order["batches"]) == (verb, by, "known spike", 1)
     assert [o.id for o in orders.open_orders(ledger, "auction_house")] == [order["id"]] and said.exit_code == 0
 
 

@@ -86,6 +86,7 @@ def test_a_revoked_token_votes_no_more(project, monkeypatch):
     with pytest.raises(TokenError, match="was revoked") as error:
         ap("schema", "withdraw", "s", 2)
     assert made["token"] not in str(error.value)
+    monkeypatch.delenv("AP_TOKEN")
     with pytest.raises(DeclarationError, match="was revoked before"):
         ap("token", "revoke", made["id"])
     assert [row["holder"] for row in json.loads(ap("token", "list", "--json"))] == ["ana"]

@@ -1,5 +1,8 @@
 """The one coordinator under the daemon's own queue: leases never wait, a pipeline's backfills go one by one."""
 
+import getpass
+import importlib
+import inspect
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +15,13 @@ from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.test_utils import instance_for_test
+from dagster._core.workspace.context import WorkspaceRequestContext
 from dagster._daemon.run_coordinator import QueuedRunCoordinatorDaemon
+from dagster_graphql.implementation.execution import backfill
 
 from analytics_platform.catalog import catalog_of
-from analytics_platform.definitions.coordinator import LeasesAtOnce
+from analytics_platform.definitions.asked import ASKED_TAG, KNOWN_TAG, NO_PROXY, PLANNER
+from analytics_platform.definitions.coordinator import LeasesAtOnce, name_viewers
 from analytics_platform.definitions.intent import LEASE_TAG, QUEUE_TAG
 from analytics_platform.definitions.location import build
 from analytics_platform.settings import ROOT
@@ -36,8 +42,8 @@ class Daemon:
 
     instance: Any
 
-    def submit(self, tags=None, assets=(SILVER,), job="__ASSET_JOB"):
-        """A run that somebody asks for; its status after that."""
+    def submit(self, tags=None, assets=(SILVER,), job="__ASSET_JOB", source=None):
+        """A run that somebody asks for, at the UI if there is a `source`; it, after that."""
         run = self.instance.add_run(
             DagsterRun(
                 job_name=job,
@@ -48,7 +54,7 @@ class Daemon:
                 job_code_origin=JobPythonOrigin(job, CODE),
             )
         )
-        return self.instance.submit_run(run.run_id, workspace())
+        return self.instance.submit_run(run.run_id, workspace(source))
 
     def tick(self):
         """One look of the daemon's at the queue; the runs it has started by then, in their order."""
@@ -61,9 +67,14 @@ class Daemon:
         return [run.run_id for run in self.instance.run_launcher.queue()]
 
 
-def workspace() -> Any:
+def workspace(source=None) -> Any:
     """As much of a workspace as is asked for."""
-    return SimpleNamespace(asset_graph=GRAPH)
+    return SimpleNamespace(asset_graph=GRAPH, source=source)
+
+
+def request(**headers: str) -> Any:
+    """As much of a request to the webserver as is asked for."""
+    return SimpleNamespace(headers=headers)
 
 
 @pytest.fixture
@@ -114,3 +125,35 @@ def test_a_queued_run_can_be_cancelled(daemon):
     run = daemon.submit()
     assert daemon.instance.run_coordinator.cancel_run(run.run_id)
     assert daemon.tick() == []
+
+
+def asked(run):
+    """Who asked for it, and how that is known, after its submission."""
+    return run.tags[ASKED_TAG], run.tags[KNOWN_TAG]
+
+
+def test_a_run_from_the_ui_carries_the_user_that_the_proxy_names_whatever_its_tags_say(daemon, monkeypatch):
+    monkeypatch.setenv("AP_UI_USER_HEADER", "x-forwarded-email")
+    run = daemon.submit({**PLANNER, "dagster/sensor_name": "planner"}, source=request(**{"x-forwarded-email": "ana@x"}))
+    assert asked(daemon.instance.get_run_by_id(run.run_id)) == ("ana@x", "header x-forwarded-email")
+
+
+def test_without_a_proxy_a_run_is_asked_for_by_the_account_of_the_ui(daemon, monkeypatch):
+    monkeypatch.setenv("AP_UI_USER_HEADER", "")
+    run = daemon.submit(source=request(**{"x-forwarded-email": "ana@x"}))
+    assert asked(daemon.instance.get_run_by_id(run.run_id)) == (getpass.getuser(), NO_PROXY)
+
+
+def test_no_run_is_without_a_name(daemon):
+    for tags, name in (({}, getpass.getuser()), ({"dagster/backfill": "b1"}, "b1"), ({**LEASE, **PLANNER}, "planner")):
+        assert asked(daemon.instance.get_run_by_id(daemon.submit(tags).run_id))[0] == name
+
+
+def test_a_backfill_from_the_ui_is_named_by_a_method_that_dagster_still_calls(monkeypatch):
+    monkeypatch.setenv("AP_UI_USER_HEADER", "x-forwarded-email")
+    assert "get_viewer_tags()" in inspect.getsource(backfill)
+    monkeypatch.setattr(WorkspaceRequestContext, "get_viewer_tags", WorkspaceRequestContext.get_viewer_tags)
+    importlib.import_module("dagster_webserver")  # whose presence says that this process is one
+    assert name_viewers()
+    context: Any = SimpleNamespace(source=request(**{"x-forwarded-email": "ana@x"}))
+    assert WorkspaceRequestContext.get_viewer_tags(context)[ASKED_TAG] == "ana@x"

@@ -16,10 +16,10 @@ LETTERS = {
         "standstill": "iud", "timer": "iud", "watermark": "iu",
     },
     "service": {
-        "governance_fact": "i", "outbox": "i", "schema_change": "u", "schema_setting": "iu", "schema_state": "iu",
-        "schema_text": "i", "schema_version": "i",
+        "access_fact": "i", "governance_fact": "i", "outbox": "i", "schema_change": "u", "schema_setting": "iu",
+        "schema_state": "iu", "schema_text": "i", "schema_version": "i",
     },
-    "reader": {},
+    "reader": {"access_fact": "i"},
 }  # fmt: skip
 MAY = {
     (role, table, verb)

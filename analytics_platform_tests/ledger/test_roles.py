@@ -15,7 +15,7 @@ from analytics_platform_tests.ledger.privileges import CHANGES, MAY, OF_TOKENS
 TABLES = "select tablename from pg_tables where schemaname = 'public' order by 1"
 FACTS = [
     "manifest", "contract", "schema_text", "schema_version", "governance_fact", "access_token",
-    "access_token_revoked", "alert_told", "dismissal",
+    "access_token_revoked", "alert_told", "dismissal", "access_fact",
 ]  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from analytics_platform_tests.proofs.access_cells import Cell, Flip, Side
 EMBEDDED, TLS = "postgres", "postgres over TLS"
 OWNER = "owner"
 RELOAD_SECONDS = 10.0
-PASSWORD = "0123456789abcdef" * 4
+PASSWORD = "0123456789abcdef" * 4  # not a secret: of a database that lives as long as the proof
 # By table: a row that is there, a row that may come, and a column that may change (a fact has none for anybody).
 TABLES: dict[str, tuple[str, str, str]] = {
     "batch": ("'s', 1, now(), 'planned', 1, now(), 0, 'd'", "'s', 2, now(), 'planned', 1, now(), 0, 'd'", "state"),

@@ -40,7 +40,7 @@ def prove(report: Report) -> None:
 
 
 def _prove(report: Report, instance: DrivenInstance) -> None:
-    address = f"http://127.0.0.1:{instance.ports()['service']}"
+    address = instance.registry_url()
     client = SchemaRegistryClient({"url": address})
     (instance.clone / "schemas" / "governance.yaml").write_text(BOARD)
     latest = client.get_latest_version(SUBJECT)
@@ -112,7 +112,7 @@ def _send(
     """The bids by event id: those in the published version, and those in the one to come."""
     broker = instance.setting("kafka_bootstrap")
     partition, producer = added_partition(broker), Producer({"bootstrap.servers": broker, "enable.idempotence": True})
-    bids = StockBids(broker, f"http://127.0.0.1:{instance.ports()['service']}", seed)
+    bids = StockBids(broker, instance.registry_url(), seed)
     old = fastavro.parse_schema({**schema, "fields": schema["fields"][:-1]})
     new = fastavro.parse_schema(dict(schema))
     found: tuple[dict[str, bytes], dict[str, bytes]] = ({}, {})

@@ -41,7 +41,7 @@ def prove(report: Report) -> None:
 
 
 def _vote(report: Report, instance: DrivenInstance) -> None:
-    client = SchemaRegistryClient({"url": f"http://127.0.0.1:{instance.ports()['service']}"})
+    client = SchemaRegistryClient({"url": instance.registry_url()})
     policy, pids = instance.clone / "schemas" / "governance.yaml", instance.pids()
     light = policy.read_text()
     fields = json.loads(str(client.get_latest_version(SUBJECT).schema.schema_str))

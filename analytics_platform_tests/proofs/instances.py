@@ -105,6 +105,14 @@ class DrivenInstance:
             raise LookupError(f"run {holder[0]} has no process")
         return holder[0], living[-1]
 
+    def registry_url(self) -> str:
+        """The registry's address, with its owner's token as stock clients take it."""
+        return f"http://owner:{self.token()}@127.0.0.1:{self.ports()['service']}"
+
+    def token(self) -> str:
+        """Its owner's."""
+        return (self.state_dir / "admin-token").read_text().strip()
+
     def ports(self) -> Mapping[str, int]:
         """Where it listens."""
         return self.record()["ports"]

@@ -1,12 +1,13 @@
 // Drives @kafkajs/confluent-schema-registry against a registry, and says in one line of JSON what came of it.
-// argv: address, and the base64 of a record that a Python client wrote for the subject kafkajs-shared.
+// argv: address, the base64 of a record that a Python client wrote for the subject kafkajs-shared, and a token.
 import { createRequire } from 'node:module'
 
 const require = createRequire(`${process.cwd()}/`)
 const { SchemaRegistry, SchemaType, COMPATIBILITY } = require('@kafkajs/confluent-schema-registry')
 
-const [host, fromPython] = process.argv.slice(2)
-const registry = new SchemaRegistry({ host })
+const [host, fromPython, password] = process.argv.slice(2)
+const auth = { username: 'x', password }
+const registry = new SchemaRegistry({ host, auth })
 const avro = { type: 'record', name: 'Bid', namespace: 'kafkajs', fields: [{ name: 'price', type: 'long' }] }
 const wider = { ...avro, fields: [...avro.fields, { name: 'channel', type: 'string', default: 'web' }] }
 const broken = { ...avro, fields: [{ name: 'price', type: 'string' }] }
@@ -27,7 +28,7 @@ try {
 }
 const written = await registry.encode(second.id, { price: 7, channel: 'app' })
 const document = await registry.encode(json.id, { id: 3 })
-const fresh = new SchemaRegistry({ host })
+const fresh = new SchemaRegistry({ host, auth })
 console.log(
   JSON.stringify({
     ids: [first.id, again.id, second.id, json.id],

@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from analytics_platform.local.ports import free_port
+from analytics_platform.postgres import connect
+from analytics_platform.security import token_store
+from analytics_platform.security.roles import Role
+from analytics_platform_tests.service.tokens import new_token
 
 START_SECONDS = 120.0
 TYPE = "application/vnd.schemaregistry.v1+json"
@@ -29,11 +33,12 @@ class RegistryProcess:
     port: int = field(default_factory=lambda: free_port(0))
     by_cli: bool = False  # as a person starts it; else by a program that can kill itself
     process: subprocess.Popen[bytes] | None = None
+    token: str = field(default="", repr=False)  # an admin's, known to the database once the service has answered
 
     @property
     def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self.port}"
+        """Its address, with a token as stock clients take it."""
+        return f"http://x:{self.token}@127.0.0.1:{self.port}"
 
     @property
     def armed(self) -> Path:
@@ -56,6 +61,7 @@ class RegistryProcess:
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 if self.ask("GET", "/health")[0] == http.HTTPStatus.OK:
+                    self._know()
                     return
             except OSError:
                 pass
@@ -67,11 +73,18 @@ class RegistryProcess:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             body = None if content is None else json.dumps(content)
-            connection.request(method, path, body, {"Content-Type": TYPE})
+            connection.request(method, path, body, {"Content-Type": TYPE, "Authorization": f"Bearer {self.token}"})
             response = connection.getresponse()
             return response.status, json.loads(response.read())
         finally:
             connection.close()
+
+    def _know(self) -> None:
+        """A token of its own, unless it has one."""
+        if not self.token:
+            self.token, kept = new_token("proof", roles=frozenset({Role.ADMIN}))
+            with connect(self.dsn, application="proof") as connection:
+                token_store.issue(connection, kept)
 
     def kill(self) -> None:
         """kill -9."""

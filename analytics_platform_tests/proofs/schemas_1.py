@@ -121,7 +121,11 @@ def _npm(report: Report, registry: RegistryProcess, folder: Path) -> None:
     subprocess.run(install, cwd=folder, check=True, capture_output=True)
     shared = stock_python.written(registry.url, "kafkajs-shared", {"price": 9, "channel": "tv"})
     ran = subprocess.run(
-        ["node", str(SCRIPT), registry.url, shared], cwd=folder, capture_output=True, text=True, check=False
+        ["node", str(SCRIPT), f"http://127.0.0.1:{registry.port}", shared, registry.token],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     report.claim(f"the script runs {ran.stderr[-300:]}", holds=ran.returncode == 0)
     said = json.loads(ran.stdout or "{}")
@@ -163,7 +167,8 @@ def _at_random(report: Report, registry: RegistryProcess) -> None:
     for _ in range(RANDOM_REQUESTS):
         method, path, body = _request(chance)
         connection = http.client.HTTPConnection("127.0.0.1", registry.port, timeout=60)
-        connection.request(method, path, body, {"Content-Type": chance.choice(["application/json", "text/plain", ""])})
+        type_ = chance.choice(["application/json", "text/plain", ""])
+        connection.request(method, path, body, {"Content-Type": type_, "Authorization": f"Bearer {registry.token}"})
         response = connection.getresponse()
         text = response.read()
         connection.close()

@@ -39,7 +39,7 @@ def prove(report: Report) -> None:
 
 
 def _evolve(report: Report, instance: DrivenInstance) -> None:
-    address = f"http://127.0.0.1:{instance.ports()['service']}"
+    address = instance.registry_url()
     client, pids = SchemaRegistryClient({"url": address}), instance.pids()
     seen = [v.schema_id for v in [client.get_latest_version(SUBJECT)]]
     fields = json.loads(str(client.get_latest_version(SUBJECT).schema.schema_str))
@@ -133,7 +133,7 @@ def _claim_shown(report: Report, instance: DrivenInstance) -> None:
 
 def _break(report: Report, instance: DrivenInstance) -> None:
     report.step("a version that breaks readers")
-    client = SchemaRegistryClient({"url": f"http://127.0.0.1:{instance.ports()['service']}"})
+    client = SchemaRegistryClient({"url": instance.registry_url()})
     fields: dict[str, Any] = json.loads(str(client.get_latest_version(SUBJECT).schema.schema_str))
     price = next(field for field in fields["fields"] if field["name"] == "price")
     price["type"] = "string"

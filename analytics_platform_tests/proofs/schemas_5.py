@@ -28,7 +28,7 @@ def prove(report: Report) -> None:
         await_true(lambda: published_bids(instance) > 10_000, 240.0, "the demo")
         before = published_bids(instance)
         _reads(report, instance.ports()["service"])
-        _verdicts(report, instance.ports()["service"])
+        _verdicts(report, instance.ports()["service"], Authorization=f"Bearer {instance.token()}")
         report.figure("bids published meanwhile", published_bids(instance) - before)
         report.claim("the demo went on", holds=published_bids(instance) - before > SECONDS * 100)
 
@@ -66,10 +66,10 @@ def _client(port: int, paths: Sequence[str], begins: float, took: list[float], s
     connection.close()
 
 
-def _verdicts(report: Report, port: int) -> None:
+def _verdicts(report: Report, port: int, **headers: str) -> None:
     report.step(f"verdicts on {FIELDS} fields against {FIELDS - 1}")
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    _ask(connection, "POST", "/subjects/wide-value/versions", {"schema": _wide(FIELDS - 1)})
+    _ask(connection, "POST", "/subjects/wide-value/versions", {"schema": _wide(FIELDS - 1)}, **headers)
     took = []
     for _ in range(VERDICTS):
         began = time.monotonic()
@@ -92,9 +92,11 @@ def _wide(fields: int) -> str:
     return json.dumps({"type": "record", "name": "Wide", "fields": named})
 
 
-def _ask(connection: http.client.HTTPConnection, method: str, path: str, content: object = None) -> bytes:
+def _ask(
+    connection: http.client.HTTPConnection, method: str, path: str, content: object = None, **headers: str
+) -> bytes:
     body = None if content is None else json.dumps(content)
-    connection.request(method, path, body, {"Content-Type": TYPE})
+    connection.request(method, path, body, {"Content-Type": TYPE, **headers})
     response = connection.getresponse()
     text = response.read()
     if response.status != http.HTTPStatus.OK:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from typing import Any
 import uvicorn
 
 from analytics_platform.local.ports import free_port
+from analytics_platform.security.roles import Role
 from analytics_platform.service.app import application
 from analytics_platform.service.registry import ServedRegistry
+from analytics_platform_tests.service.tokens import issued
 
 START_SECONDS = 30.0
 JSON = "application/vnd.schemaregistry.v1+json"
@@ -37,17 +39,20 @@ class Served:
     port: int
     folder: Path
     registry: ServedRegistry
+    token: str = field(default="", repr=False)  # shown where a request says nothing else
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        """With the token, as stock clients take it."""
+        return f"http://x:{self.token}@127.0.0.1:{self.port}"
 
     def ask(self, method: str, path: str, content: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
-        """One request; bytes are sent as they are, anything else as JSON."""
+        """One request; bytes are sent as they are, anything else as JSON. Without headers it shows the token."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         body = content if isinstance(content, bytes) or content is None else json.dumps(content).encode()
         try:
-            connection.request(method, path, body, {"Content-Type": JSON, **(headers or {})})
+            shown = {"Authorization": f"Bearer {self.token}"} if headers is None and self.token else {}
+            connection.request(method, path, body, {"Content-Type": JSON, **shown, **(headers or {})})
             response = connection.getresponse()
             text = response.read()
             return Answer(
@@ -92,7 +97,7 @@ def serving(dsn: str, folder: Path, *, commits: bool = True) -> Generator[Served
     served = Served(port=port, folder=folder, registry=registry)
     try:
         _wait(served)
-        yield served
+        yield replace(served, token=issued(registry, "tester", roles=frozenset({Role.ADMIN})))
     finally:
         server.should_exit = True
         thread.join(START_SECONDS)

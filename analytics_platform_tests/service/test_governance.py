@@ -70,7 +70,7 @@ def test_what_waits_for_votes_opens_a_proposal_once_and_names_it(served):
 
 
 def test_with_its_votes_the_same_registration_is_published_as_the_version_that_was_voted_on(served):
-    headers = bearing(issued(served, "ana"))
+    headers = bearing(issued(served.registry, "ana"))
     body = {"schema": json.dumps(B)}
     assert served.ask("POST", "/subjects/s/versions", body, headers).status == 422
     vote(served, 2, "ben", "cem")
@@ -83,7 +83,7 @@ def test_with_its_votes_the_same_registration_is_published_as_the_version_that_w
 
 
 def test_an_author_known_by_their_token_cannot_vote_for_their_change(served):
-    served.ask("POST", "/subjects/s/versions", {"schema": json.dumps(B)}, basic(issued(served, "ana")))
+    served.ask("POST", "/subjects/s/versions", {"schema": json.dumps(B)}, basic(issued(served.registry, "ana")))
     with pytest.raises(NotEntitledError, match="ana wrote it"):
         vote(served, 2, "ana")
 

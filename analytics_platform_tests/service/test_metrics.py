@@ -6,6 +6,7 @@ import pytest
 from starlette.requests import Request
 
 from analytics_platform.quality.metrics import Family
+from analytics_platform.service.guard import Guard
 from analytics_platform.service.metrics import PATH, metrics_route
 
 FOUND = [Family(name="ap_up", help="It is.", samples=[({"stream": "bids"}, 1.0)])]
@@ -15,7 +16,7 @@ PROMETHEUS = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;versio
 def ask(accept):
     headers = [(b"accept", accept.encode())] if accept else []
     request = Request({"type": "http", "method": "GET", "path": PATH, "headers": headers, "query_string": b""})
-    return asyncio.run(metrics_route(lambda: FOUND).endpoint(request))
+    return asyncio.run(metrics_route(lambda: FOUND, Guard()).endpoint(request))
 
 
 @pytest.mark.parametrize(

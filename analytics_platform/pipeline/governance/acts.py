@@ -18,8 +18,6 @@ from analytics_platform.registry.subject_file import VersionNote, with_version
 from analytics_platform.registry.subjects import home_of
 from analytics_platform.registry.texts import Proposed, readable
 
-CLIENT = "a client"  # who proposes where nobody is known
-
 
 def stage_of(case: Case) -> Stage:
     """How far a change is that has no id yet."""
@@ -93,7 +91,7 @@ def fact_of(desk: Desk, case: Case, step: Step, who: Person | None, *, seat: str
         version=case.number,
         step=step,
         digest=case.proposal.change.digest,
-        who=who.name if who else CLIENT,
+        who=who.name if who else desk.asker,
         at=desk.now(),
         seat=seat,
         details=details or {},

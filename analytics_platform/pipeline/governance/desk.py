@@ -24,6 +24,7 @@ from analytics_platform.registry.subjects import SUFFIXES, home_of
 
 Write = Callable[[Mapping[str, Edit], str, Person | None], None]  # edits of the folder, a message, who signs it
 Tell = Callable[[str, str, Mapping[str, str]], None]  # a kind of note, what it is about, what else to know
+CLIENT = "a client"  # where nobody says who they are
 NOBODY = Catalog(pipelines={})
 
 
@@ -90,6 +91,7 @@ class Desk:
     signer_of: Callable[[str], str | None] = _nobody
     now: Callable[[], datetime] = _utc_now
     tell: Tell = _silently
+    asker: str = CLIENT  # who acts, where that is nobody of the policy
 
     def policy(self) -> Policy:
         """The policy as it is in this moment."""

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from analytics_platform.governance.identity import person_at, person_named
+from analytics_platform.governance.identity import people_of_roles, person_at, person_named
 from analytics_platform.governance.policy import Person
 from analytics_platform.governance.store import LedgerFacts
 from analytics_platform.ledger.postgres.alarms import raise_once
 from analytics_platform.pipeline.admission import Judge, judge_of
 from analytics_platform.pipeline.governance.acts import open_proposal
-from analytics_platform.pipeline.governance.desk import NOBODY, Case, Desk, policy_of
+from analytics_platform.pipeline.governance.desk import CLIENT, NOBODY, Case, Desk, policy_of
 from analytics_platform.pipeline.governance.gate import Gate, Opens
 from analytics_platform.product import Catalog
 from analytics_platform.registry.git import REGISTRY, Author, Edit, Repository
@@ -20,7 +20,7 @@ from analytics_platform.registry.publish import Registrar
 from analytics_platform.registry.snapshot import Snapshot
 from analytics_platform.registry.texts import Proposed
 from analytics_platform.security import token_store
-from analytics_platform.security.token import holder_of, id_in
+from analytics_platform.security.asker import STRANGER, Asker, bounded
 
 WHY = "registered by a client"
 
@@ -48,12 +48,14 @@ def _tell(connection: psycopg.Connection, kind: str, key: str, body: Mapping[str
     raise_once(connection, kind, key, body, datetime.now(UTC))
 
 
-def judge_for(registrar: Registrar, declared: Catalog, who: Person | None = None, *, opens: bool = True) -> Judge:
-    """What decides on a publish by that person (None: nobody knows who asks), by the policy as it is then.
+def judge_for(
+    registrar: Registrar, declared: Catalog, who: Person | None = None, *, asker: str = CLIENT, opens: bool = True
+) -> Judge:
+    """What decides on a publish by that person, by the policy as it is then; None: `asker` is nobody of the policy.
 
     Where votes are missing, a proposal is opened, unless `opens` says no.
     """
-    desk = desk_of(registrar, declared)
+    desk = replace(desk_of(registrar, declared), asker=asker)
 
     def opened(case: Case, _: Snapshot, proposed: Proposed) -> None:
         open_proposal(desk, case, proposed, who, WHY)
@@ -62,17 +64,23 @@ def judge_for(registrar: Registrar, declared: Catalog, who: Person | None = None
     return judge_of(declared, Gate(desk=desk, number_for=registrar.number_for, opens=wanted).permit)
 
 
-def bearer(registrar: Registrar, token: str) -> Person | None:
-    """The person whose token it is; None without one. Raises TokenError, UnknownPersonError."""
+def voter(registrar: Registrar, token: str) -> Person:
+    """The person whose token it is. Raises TokenError, UnknownPersonError."""
+    name = token_store.bearer_of(registrar.connection, token, datetime.now(UTC)).name
+    return person_named(policy_of(registrar.folder), name)
+
+
+def asker_of(registrar: Registrar, token: str) -> Asker:
+    """Who asks, with the roles that they have now; a stranger without a token. Raises TokenError."""
     if not token:
-        return None
-    known = token_store.find(registrar.connection, id_in(token))
-    return person_named(policy_of(registrar.folder), holder_of(token, known, datetime.now(UTC)))
+        return STRANGER
+    asker = token_store.bearer_of(registrar.connection, token, datetime.now(UTC))
+    return bounded(asker, people_of_roles(policy_of(registrar.folder)))
 
 
 def caller(registrar: Registrar, token: str) -> Person | None:
     """Who asks from this machine: by token, else by git's configuration here."""
-    repository = None if token else Repository.reading(registrar.folder)
-    return bearer(registrar, token) or person_at(
-        policy_of(registrar.folder), repository.address() if repository else ""
-    )
+    if token:
+        return voter(registrar, token)
+    repository = Repository.reading(registrar.folder)
+    return person_at(policy_of(registrar.folder), repository.address() if repository else "")

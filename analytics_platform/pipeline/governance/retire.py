@@ -13,7 +13,6 @@ from analytics_platform.ingest.records import RecordReader
 from analytics_platform.lake import shapes
 from analytics_platform.lake.tables import Table
 from analytics_platform.pipeline.admission import stream_of
-from analytics_platform.pipeline.governance.acts import CLIENT
 from analytics_platform.pipeline.governance.desk import Desk
 from analytics_platform.pipeline.governance.need import Sought, of_bronze, of_kafka, of_pins, written_in
 from analytics_platform.registry.lock import VersionState
@@ -119,7 +118,7 @@ def _fact(desk: Desk, version: Version, step: Step, who: Person | None, details:
         version=version.version,
         step=step,
         digest=version.text.sha256,
-        who=who.name if who else CLIENT,
+        who=who.name if who else desk.asker,
         at=desk.now(),
         details=details,
     )
