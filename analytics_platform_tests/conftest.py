@@ -1,5 +1,6 @@
 """Fixtures that every test may ask for: a real broker, a real Postgres, names and databases of a test's own."""
 
+import os
 import re
 from collections.abc import Callable, Generator
 
@@ -20,6 +21,7 @@ from analytics_platform_tests.brokers import (
 )
 from analytics_platform_tests.secured import SecuredKafka, running_secured_kafka
 
+os.environ["AP_KAFKA_PROTOCOL"] = "PLAINTEXT"  # the usual broker of tests asks nobody who they are: quicker to start
 settings.register_profile("untimed", deadline=None, print_blob=True)  # a busy machine is no failure
 settings.load_profile("untimed")
 

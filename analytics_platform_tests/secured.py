@@ -2,17 +2,18 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from analytics_platform.local import broker
+from analytics_platform.local.broker_access import AccessFolders, grant, provide_certificates
 from analytics_platform.local.broker_security import HOST, SERVING, BrokerSecurity
 from analytics_platform.local.jars import install_jars
 from analytics_platform.local.process import free_port
 from analytics_platform.security.certificate_files import CertificateFolder, Holder
 from analytics_platform.security.cluster import Cluster
-from analytics_platform.settings import KafkaProtocol
+from analytics_platform.settings import KafkaProtocol, Settings, read_settings
 from analytics_platform_tests.brokers import running
 
 
@@ -55,3 +56,16 @@ def running_secured_kafka(folder: Path, libs: Path, names: tuple[str, ...]) -> G
     part = broker.prepare(folder / "kafka", ports, install_jars(libs, lambda _: None), security=security)
     with running(part) as pid:
         yield SecuredKafka(port=ports.broker, people_port=security.people, certificates=certificates, pid=pid)
+
+
+@contextmanager
+def running_own_kafka(folder: Path, libs: Path) -> Generator[tuple[Settings, int]]:
+    """One as `ap up` starts it, that lets everybody do what is declared: the instance's settings, the people's port."""
+    ports = broker.Ports(broker=free_port(0), controller=free_port(0))
+    named = {"AP_STATE_DIR": str(folder), "AP_KAFKA_BOOTSTRAP": f"{HOST}:{ports.broker}"}
+    settings = replace(read_settings(named), **AccessFolders(folder).settings)
+    security = provide_certificates(settings, free_port(0))
+    classpath = install_jars(libs, lambda _: None)
+    with running(broker.prepare(folder / "broker", ports, classpath, security=security)):
+        grant(settings)
+        yield settings, security.people

@@ -66,6 +66,7 @@ KINDS = {
     "schema proposed": _once("SchemaProposed", WARN, "what you read is about to change"),
     "version deprecated": _once("VersionDeprecated", WARN, "should be left by its sunset"),
     "reader unregistered": _lasts("ReaderUnregistered", WARN, "a consumer group that nobody registered"),
+    "certificate ending": _lasts("CertificateEnding", ERROR, "is over soon, and nobody connects with it then"),
     "version overdue": _lasts("VersionOverdue", WARN, "is written in, and its sunset is over"),
     "approval waits": _once("ApprovalWaits", WARN, "has waited for its votes for too long"),
     "policy review due": _once("PolicyReviewDue", WARN, "should have been looked at again by then"),

@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from analytics_platform.cli import access_log, access_scan
+from analytics_platform.cli.access_client import client_command
+from analytics_platform.cli.access_rotate import revoke_command, rotate
 from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.ingest.kafka.client import Client
 from analytics_platform.pipeline.access import FILE, DeclaredAccess, bring_about, declared_access, look
@@ -33,6 +35,11 @@ in_file = click.option(
 @click.group()
 def command() -> None:
     """Who may do what, on Kafka and here, and who did. Kafka's follows from the streams and infra/kafka/access.yaml."""
+
+
+command.add_command(client_command)
+command.add_command(rotate)
+command.add_command(revoke_command)
 
 
 @command.command(epilog="Example: ap access plan")

@@ -14,7 +14,8 @@ from analytics_platform.settings import read_settings
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
 def command(openmetrics: bool, as_json: bool) -> None:
     """The hour so far of each stream, checks that fail and alerts that stand, for Prometheus."""
-    found = measure_from(read_settings().ledger_dsn, catalog())()
+    settings = read_settings()
+    found = measure_from(settings.ledger_dsn, settings, catalog())()
     if as_json:
         say_json({family.name: [[dict(labels), value] for labels, value in family.samples] for family in found})
     else:

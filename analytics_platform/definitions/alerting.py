@@ -12,7 +12,7 @@ from dagster._core.scheduler.instigation import TickStatus
 from analytics_platform.alerts.alert import Alert, Known
 from analytics_platform.alerts.deliver import deliver, resolve, standing
 from analytics_platform.alerts.destinations import destinations_of
-from analytics_platform.alerts.lasting import over, raise_each
+from analytics_platform.alerts.lasting import over, raise_each, tell_while
 from analytics_platform.alerts.notes import KINDS
 from analytics_platform.definitions.intent import Intent, intent_of
 from analytics_platform.definitions.lasting import overdue_streams, stuck_daemons
@@ -28,6 +28,7 @@ from analytics_platform.pipeline.governance.taken_back import tell_consumers
 from analytics_platform.pipeline.known import known_of
 from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
+from analytics_platform.security.certificate_ends import certificate_ends, ending
 from analytics_platform.security.cluster import cluster_of
 from analytics_platform.security.parts import PartName
 from analytics_platform.settings import LedgerRole, Settings, read_settings
@@ -89,6 +90,7 @@ def look_at_use(ledger: psycopg.Connection, settings: Settings, declared: Catalo
     try:
         tell_consumers(ledger, folder, declared, now)
         look_at_sunsets(ledger, folder, streams, now)
+        tell_while(ledger, alarms.CERTIFICATE_ENDING, _since(ending(certificate_ends(settings), now)), now)
         note_unregistered(ledger, unregistered_readers(cluster_of(settings, PartName.WATCHER), folder, streams), now)
     except PlatformError as error:
         log.warning("use.not_seen", extra={"reason": str(error)})

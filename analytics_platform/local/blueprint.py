@@ -16,6 +16,7 @@ from analytics_platform.connection_string import libpq_url
 from analytics_platform.errors import PlatformError
 from analytics_platform.ingest.kafka.admin import ensure_topics
 from analytics_platform.local import broker, dagster_processes, database
+from analytics_platform.local.broker_access import AccessFolders, grant, is_secured, provide_certificates
 from analytics_platform.local.dagster_processes import DagsterPlace
 from analytics_platform.local.disk import clear_hold, hold_file
 from analytics_platform.local.instance import MARKER, PART, Instance, first_hour
@@ -30,11 +31,13 @@ from analytics_platform.product import Stream
 from analytics_platform.products import catalog
 from analytics_platform.registry.drafts import without_drafts
 from analytics_platform.registry.sync import adopt
+from analytics_platform.security.cluster import cluster_of
 from analytics_platform.security.first_admin import make_admin
+from analytics_platform.security.parts import PartName
 from analytics_platform.security.token_store import has_admin
 from analytics_platform.settings import ROOT, LedgerRole, Settings, as_environment, environment_of, explain_settings
 
-PORTS = ("webserver", "code-server", "broker", "controller", "service", "read-only")
+PORTS = ("webserver", "code-server", "broker", "controller", "service", "read-only", "broker-people")
 AUCTION_HOUSE = "analytics_platform.local.auction_house"
 WORKER_SECONDS = 4.0  # for a run to end where it is; what it leaves undone is done again by the next one
 # A little of everything that goes wrong in real topics, so that the tables show what becomes of it.
@@ -149,12 +152,14 @@ def choose_ports(base: int, earlier: Mapping[str, int], reservations: Reservatio
 def _settle(settings: Settings, ports: Mapping[str, int], named: frozenset[str]) -> Settings:
     """The settings of this instance: what the environment names stays, the embedded parts fill in the rest."""
     folder = settings.state_dir / "postgres"
-    embedded = {
+    embedded: dict[str, object] = {
         "kafka_bootstrap": f"{HOST}:{ports['broker']}",
         "ledger_dsn": database.ledger_dsn(folder),
         "dagster_postgres_url": database.dagster_url(folder),
         "since": first_hour(settings.state_dir),
     }
+    if is_secured(settings, named):
+        embedded |= AccessFolders(settings.state_dir).settings
     return replace(settings, **{name: value for name, value in embedded.items() if name not in named})
 
 
@@ -185,8 +190,14 @@ def _postgres(place: Place) -> Member:
 def _broker(place: Place) -> Member:
     classpath = install_jars(place.settings.jar_dir, place.say)
     ports = broker.Ports(broker=place.ports["broker"], controller=place.ports["controller"])
-    part = broker.prepare(place.state_dir / "broker", ports, classpath)
-    return Member(part=place.marked(part), address=place.settings.kafka_bootstrap)
+    settings, folder = place.settings, place.state_dir / "broker"
+    if not is_secured(settings, place.named):
+        part = broker.prepare(folder, ports, classpath)
+        return Member(part=place.marked(part), address=settings.kafka_bootstrap)
+    security = provide_certificates(settings, place.ports["broker-people"])
+    part = broker.prepare(folder, ports, classpath, security=security)
+    address = f"{settings.kafka_bootstrap} (people: {HOST}:{security.people})"
+    return Member(part=place.marked(part), finish=lambda: grant(settings), address=address)
 
 
 def _dagster(place: Place, there: tuple[str, ...], options: UpOptions) -> list[Member]:
@@ -258,14 +269,13 @@ def _before_daemon(place: Place) -> None:
     declared = without_drafts(catalog(), place.settings.schema_dir)
     partitions = {stream.topic: stream.partitions for stream in declared.streams.values()}
     if partitions and "kafka_bootstrap" not in place.named:
-        ensure_topics(place.settings.kafka_bootstrap, partitions)
+        ensure_topics(cluster_of(place.settings, PartName.ADMIN), partitions)
 
 
 def _producer(place: Place, there: tuple[str, ...], options: UpOptions) -> Member:
     rate = options.rate if options.rate is not None else place.settings.events_per_second
     argv = [sys.executable, "-m", AUCTION_HOUSE, "--seed", str(options.seed), "--rate", str(rate), *USUAL_FAULTS]
-    argv += ["--bootstrap", place.settings.kafka_bootstrap, "--truth", str(place.state_dir / "truth")]
-    argv += ["--hold-file", str(hold_file(place.state_dir))]
+    argv += ["--truth", str(place.state_dir / "truth"), "--hold-file", str(hold_file(place.state_dir))]
     part = place.as_roles(our_process(place.settings, place.ports, "producer", argv), LedgerRole.READER)
     return Member(part=part, after=(*there, "daemon"), address=f"{rate:g} events/s")
 

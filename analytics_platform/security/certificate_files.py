@@ -18,6 +18,7 @@ from analytics_platform.errors import SettingError
 from analytics_platform.security.certificates import (
     PART_VALID,
     Credential,
+    as_shown,
     expires_at,
     is_signed_by,
     issue,
@@ -74,21 +75,36 @@ class CertificateFolder:
             made = issue(authority, each.name, now, hosts=each.hosts, valid=each.valid)
             write_private(self.of(each.name), made.pem)
 
+    @property
+    def has_next_authority(self) -> bool:
+        """Whether one was added that signs nothing yet."""
+        return (self.path / NEXT).exists()
+
     def add_authority(self, now: datetime) -> None:
         """Trust one more authority, which signs nothing yet; a no-op while there is one."""
-        if not (self.path / NEXT).exists():
+        if not self.has_next_authority:
             self._new_authority(now, NEXT)
         upcoming = _read(self.path / NEXT)
         write_private(self.trust, self._authority().certificate + upcoming.certificate, EVERYBODYS)
 
     def change_authority(self) -> None:
         """Let the added authority sign from now on; both are trusted. A no-op where none was added."""
-        if (self.path / NEXT).exists():
+        if self.has_next_authority:
             (self.path / NEXT).replace(self.path / AUTHORITY)
 
     def drop_old_authority(self) -> None:
         """Trust nothing but the authority that signs."""
         write_private(self.trust, self._authority().certificate, EVERYBODYS)
+
+    def probe(self, name: str, file: Path, now: datetime, valid: timedelta) -> None:
+        """A certificate of the newest authority, to see who trusts it."""
+        newest = self.path / NEXT
+        authority = _read(newest) if newest.exists() else self._authority()
+        write_private(file, issue(authority, name, now, valid=valid).pem)
+
+    def der(self, name: str) -> bytes:
+        """A part's certificate as it is shown."""
+        return as_shown(self.of(name).read_bytes())
 
     def expiries(self) -> dict[str, datetime]:
         """When each file's certificate ends; by name, the authority's among them."""

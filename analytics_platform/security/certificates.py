@@ -80,6 +80,11 @@ def expires_at(pem: bytes) -> datetime:
     return x509.load_pem_x509_certificates(pem)[0].not_valid_after_utc
 
 
+def as_shown(pem: bytes) -> bytes:
+    """The first certificate of a PEM text as it goes over the line: DER."""
+    return x509.load_pem_x509_certificates(pem)[0].public_bytes(Encoding.DER)
+
+
 def is_signed_by(pem: bytes, authority: bytes) -> bool:
     """Whether the first certificate of a PEM text is one of that authority's."""
     certificate, issuer = x509.load_pem_x509_certificates(pem)[0], x509.load_pem_x509_certificates(authority)[0]

@@ -16,8 +16,10 @@ from analytics_platform.ledger.postgres import metrics as store
 from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
 from analytics_platform.quality.metrics import OPENMETRICS, TEXT, Family, HourOfStream, families, render
+from analytics_platform.security.certificate_ends import certificate_ends
 from analytics_platform.service.guard import Guard
 from analytics_platform.service.limits import Cost
+from analytics_platform.settings import Settings
 
 PATH = "/metrics"
 COUNTS = ("offsets", "gaps", "rows", "too_late", "verdicts", "failed")
@@ -36,12 +38,13 @@ def metrics_route(measure: Measure, guard: Guard) -> Route:
     return Route(PATH, answer, methods=["GET"])
 
 
-def measure_from(dsn: str, declared: Catalog) -> Measure:
-    """What measures that ledger; a connection for each request, which come a few times a minute."""
+def measure_from(dsn: str, settings: Settings, declared: Catalog) -> Measure:
+    """What measures that ledger, and looks at certificates; a connection for each request: a few times a minute."""
 
     def measure() -> list[Family]:
+        now = datetime.now(UTC)
         with connect(dsn, application="metrics") as ledger:
-            return measured(ledger, declared, datetime.now(UTC))
+            return [*measured(ledger, declared, now), time_left(certificate_ends(settings), now)]
 
     return measure
 
@@ -52,6 +55,12 @@ def measured(ledger: psycopg.Connection, declared: Catalog, now: datetime) -> li
     compared = accuracy.newest(ledger, sorted([*declared.streams, *declared.models]))
     accuracies = {(product, found.check, found.reference): found.value for product, found in compared}
     return families(hours, store.failing_counts(ledger), store.alert_counts(ledger, now), accuracies, now)
+
+
+def time_left(ends: Mapping[str, datetime], now: datetime) -> Family:
+    """For how long each certificate is good; negative where it is over. Pure."""
+    samples = [({"file": name}, (at - now).total_seconds()) for name, at in ends.items()]
+    return Family(name="ap_certificate_left_seconds", help="How long a certificate is still good.", samples=samples)
 
 
 def _hour(row: Mapping[str, Any]) -> HourOfStream:

@@ -33,7 +33,7 @@ def serve(settings: Settings, port: int, reached: Callable[[Step], None] | None 
     registry.start()
     try:
         uvicorn.run(
-            application(registry, measure_from(settings.ledger_as(LedgerRole.SERVICE), catalog())),
+            application(registry, measure_from(settings.ledger_as(LedgerRole.SERVICE), settings, catalog())),
             host=HOST,
             port=port,
             access_log=False,

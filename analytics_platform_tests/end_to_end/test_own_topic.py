@@ -12,6 +12,7 @@ from analytics_platform.settings import ROOT
 from analytics_platform_tests.proofs import own_topic
 from analytics_platform_tests.proofs.own_topic import DECLARED, STREAM, differences, silver_rows
 from analytics_platform_tests.proofs.public_topic import documents
+from analytics_platform_tests.stock import UNSECURED
 
 COUNT = 400
 ASSETS = {f"{STREAM}/bronze", f"{STREAM}/silver", f"{STREAM}/exceptions"}
@@ -49,6 +50,7 @@ class Project:
             "AP_STATE_DIR": str(folder / "state"),
             "AP_TABLE_DIR": str(self.tables),
             "AP_KAFKA_BOOTSTRAP": kafka.bootstrap,
+            **UNSECURED,
             "AP_LEDGER_DSN": ledger_dsn,
             "AP_QUIET_SECONDS": "0.1",
             "DAGSTER_HOME": "",

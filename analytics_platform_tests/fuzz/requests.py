@@ -16,6 +16,7 @@ from analytics_platform.products import catalog
 from analytics_platform.service.app import ENDPOINTS, application
 from analytics_platform.service.metrics import measure_from
 from analytics_platform.service.registry import ServedRegistry
+from analytics_platform.settings import read_settings
 from analytics_platform_tests.brokers import running_postgres
 from analytics_platform_tests.fuzz.mutate import mutated, noise
 from analytics_platform_tests.fuzz.target import Target, WrongAnswerError
@@ -86,7 +87,7 @@ def opened(folder: Path, instead: ASGIApp | None = None) -> Generator[Target]:
         registry.start()
         registry.change(lambda _: None)
         loop = asyncio.new_event_loop()
-        app = instead or application(registry, measure_from(postgres.dsn, catalog()))
+        app = instead or application(registry, measure_from(postgres.dsn, read_settings(), catalog()))
         served = Served(app, registry, loop)
         served = Served(app, registry, loop, issued(served, "ana"))  # ty: ignore[invalid-argument-type] - its registry
         try:

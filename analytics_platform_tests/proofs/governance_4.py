@@ -22,6 +22,7 @@ from analytics_platform_tests.proofs.lone_events import added_partition
 from analytics_platform_tests.proofs.report import Report
 from analytics_platform_tests.proofs.stock_bids import StockBids
 from analytics_platform_tests.proofs.watched_instance import await_true, published_bids, read
+from analytics_platform_tests.stock import stock
 
 BASE_PORT, RATE = 4950, "200"
 BIDS, PER_SECOND = 400, 20.0
@@ -110,8 +111,8 @@ def _send(
     instance: DrivenInstance, schema: Any, known: int, ahead: int, seed: int
 ) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """The bids by event id: those in the published version, and those in the one to come."""
-    broker = instance.setting("kafka_bootstrap")
-    partition, producer = added_partition(broker), Producer({"bootstrap.servers": broker, "enable.idempotence": True})
+    broker = instance.kafka()
+    partition, producer = added_partition(broker), Producer({**stock(broker), "enable.idempotence": True})
     bids = StockBids(broker, instance.registry_url(), seed)
     old = fastavro.parse_schema({**schema, "fields": schema["fields"][:-1]})
     new = fastavro.parse_schema(dict(schema))

@@ -77,8 +77,7 @@ class HurtInstance:
     def start_producing(self) -> None:
         """The bounded producer, at a rate."""
         self.report.step(f"produces {EVENTS} events, {RATE} a second")
-        places = [f"--bootstrap={self.instance.setting('kafka_bootstrap')}", f"--truth={self.folder / 'truth'}"]
-        arguments = [*self.arguments, *places, f"--rate={RATE}"]
+        arguments = [*self.arguments, f"--truth={self.folder / 'truth'}", f"--rate={RATE}"]
         with (self.folder / "producer.log").open("wb") as log:
             self.producer = subprocess.Popen(
                 [sys.executable, "-m", "analytics_platform.local.auction_house", *arguments],
@@ -119,7 +118,7 @@ class HurtInstance:
         return part["state"] == "up" and part["pid"] != before
 
     def _is_drained(self) -> bool:
-        bootstrap = self.instance.setting("kafka_bootstrap")
+        bootstrap = self.instance.kafka()
         with self.instance.ledger() as ledger:
             for stream in STREAMS:
                 ends = {p: end for p, (_, end) in broker_spans(bootstrap, stream).items() if end}

@@ -18,6 +18,8 @@ from typing import Any
 
 import psycopg
 
+from analytics_platform_tests.stock import shown, stock
+
 MARKER, PART = "AP_INSTANCE", "AP_PART"
 COMMAND_SECONDS = 240.0  # more than the three minutes that `ap up` itself waits for health
 HOLDERS = """
@@ -71,6 +73,17 @@ class DrivenInstance:
     def setting(self, name: str) -> str:
         """A setting that the instance was started with."""
         return self.record()["environment"][f"AP_{name.upper()}"]
+
+    def kafka(self, name: str = "broker") -> dict[str, str]:
+        """How a stock client connects to its broker, showing that certificate; the broker's own may do anything."""
+        bootstrap = self.setting("kafka_bootstrap")
+        certificates = self.state_dir / "certificates"
+        return shown(bootstrap, certificates, name) if self.is_secured else stock(bootstrap)
+
+    @property
+    def is_secured(self) -> bool:
+        """Whether its broker asks everybody who they are."""
+        return self.setting("kafka_protocol") != "PLAINTEXT"
 
     def ledger(self) -> psycopg.Connection:
         """A connection of our own to the ledger."""

@@ -193,7 +193,7 @@ def _with_first_twice(table: pa.Table) -> pa.Table:
 def _unfinished(instance: DrivenInstance) -> str:
     with instance.ledger() as ledger:
         for stream in ("auctions", "bids", "persons"):
-            ends = {p: end for p, (_, end) in broker_spans(instance.setting("kafka_bootstrap"), stream).items()}
+            ends = {p: end for p, (_, end) in broker_spans(instance.kafka(), stream).items()}
             if dict(ledger.execute(FRONTIER, [stream]).fetchall()) != {p: end for p, end in ends.items() if end}:
                 return f"{stream} has offsets that are not planned"
         row = ledger.execute(OPEN).fetchone()
@@ -205,7 +205,7 @@ def _found(instance: DrivenInstance, stream: str) -> StreamFound:
         row = ledger.execute(GAPS, [stream]).fetchone()
     return StreamFound(
         stream=stream,
-        spans=broker_spans(instance.setting("kafka_bootstrap"), stream),
+        spans=broker_spans(instance.kafka(), stream),
         gaps=int(row[0]) if row else 0,
         bronze=_table(instance, f"{stream}/bronze", ("partition", "offset")),
         silver=_table(instance, f"{stream}/silver", ("partition", "offset", "event_id")),

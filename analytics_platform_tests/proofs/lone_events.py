@@ -23,6 +23,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 from deltalake import DeltaTable
 
 from analytics_platform_tests.proofs.report import ROOT
+from analytics_platform_tests.stock import Address, stock
 
 BID_SCHEMA_ID = 1  # schemas/ids.lock: bids-value, version 1
 MODEL, TOPIC = "channel_revenue", "bids"
@@ -45,10 +46,10 @@ class Arrival:
 class SteadyBids(threading.Thread):
     """Bids at a steady rate, in the background; the ids that the broker has confirmed are what must be found."""
 
-    def __init__(self, bootstrap: str, per_second: float) -> None:
+    def __init__(self, bootstrap: Address, per_second: float) -> None:
         super().__init__(daemon=True)
         self.confirmed: set[str] = set()
-        self._producer, self._pause = Producer({"bootstrap.servers": bootstrap, "acks": "all"}), 1 / per_second
+        self._producer, self._pause = Producer({**stock(bootstrap), "acks": "all"}), 1 / per_second
         self._schema, self._over = bid_schema(), threading.Event()
 
     def run(self) -> None:
@@ -78,8 +79,8 @@ class SteadyBids(threading.Thread):
 class LoneEvents:
     """A producer and a reader of one instance."""
 
-    def __init__(self, bootstrap: str, ledger_dsn: str, tables: Path, partition: int = 0) -> None:
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "acks": "all"})
+    def __init__(self, bootstrap: Address, ledger_dsn: str, tables: Path, partition: int = 0) -> None:
+        self._producer = Producer({**stock(bootstrap), "linger.ms": 0, "acks": "all"})
         self._partition = partition
         self._ledger = psycopg.connect(ledger_dsn, autocommit=True)
         self._root = tables / MODEL
@@ -144,9 +145,9 @@ class LoneEvents:
         return [Arrival(channel=channel, produced_at=at, seconds=now - began) for channel, (at, began) in sent]
 
 
-def added_partition(bootstrap: str) -> int:
+def added_partition(bootstrap: Address) -> int:
     """The number of a partition more, for others than the auction house: in its own it is the only one that writes."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient(stock(bootstrap))
     number = len(admin.list_topics(TOPIC, 10).topics[TOPIC].partitions)
     admin.create_partitions([NewPartitions(TOPIC, number + 1)])[TOPIC].result(10)
     return number

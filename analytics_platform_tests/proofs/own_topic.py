@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from analytics_platform_tests.proofs.reconciliation import read_rows
+from analytics_platform_tests.stock import Address, stock
 
 TOPIC, STREAM = "code.events", "code_events"
 DECLARED = (
@@ -50,16 +51,16 @@ def changed_files(folder: Path) -> list[str]:
     return sorted(line[3:] for line in listed)
 
 
-def create_topic(bootstrap: str, topic: str, partitions: int) -> None:
+def create_topic(bootstrap: Address, topic: str, partitions: int) -> None:
     """A topic as its owner makes it."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient(stock(bootstrap))
     for made in admin.create_topics([NewTopic(topic, partitions, 1)]).values():
         made.result(ASK_SECONDS)
 
 
-def produce(bootstrap: str, topic: str, documents: Iterable[Mapping[str, Any]]) -> int:
+def produce(bootstrap: Address, topic: str, documents: Iterable[Mapping[str, Any]]) -> int:
     """Send documents as bare JSON, keyed by their repository; no headers. Returns their bytes."""
-    producer = Producer({"bootstrap.servers": bootstrap, "compression.type": "zstd", "linger.ms": 20})
+    producer = Producer({**stock(bootstrap), "compression.type": "zstd", "linger.ms": 20})
     sent = 0
     for document in documents:
         body = json.dumps(document, ensure_ascii=False).encode()
@@ -71,9 +72,9 @@ def produce(bootstrap: str, topic: str, documents: Iterable[Mapping[str, Any]]) 
     return sent
 
 
-def topic_documents(bootstrap: str, topic: str) -> list[dict[str, Any]]:
+def topic_documents(bootstrap: Address, topic: str) -> list[dict[str, Any]]:
     """Every document of the topic, read by a stock client and Python's own JSON."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False})
+    consumer = Consumer({**stock(bootstrap), "group.id": "reader", "enable.auto.commit": False})
     try:
         partitions = consumer.list_topics(topic, ASK_SECONDS).topics[topic].partitions
         spans = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), ASK_SECONDS) for p in partitions}

@@ -31,6 +31,7 @@ from analytics_platform_tests.proofs.watched_instance import (
     set_planner,
     table_root,
 )
+from analytics_platform_tests.stock import Address, stock
 
 STREAMS = ("auctions", "bids", "persons")
 RATE, HOURS, HOUR_SECONDS = 2000, 3, 20.0
@@ -199,10 +200,10 @@ def _declare(report: Report, instance: DrivenInstance, old: str, new: str) -> No
 def _compact(report: Report, made: Made) -> None:
     """Have Kafka's cleaner compact the topics, and wait until records of the hours are gone."""
     instance = made.instance
-    bootstrap = instance.setting("kafka_bootstrap")
+    bootstrap = instance.kafka()
     report.step("has the broker compact its topics, and waits until that shows")
     before = _records(bootstrap, "bids")
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient(stock(bootstrap))
     entries = [
         ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in COMPACTING.items()
     ]
@@ -215,10 +216,10 @@ def _compact(report: Report, made: Made) -> None:
     report.claim("the cleaner has removed records of the hours", holds=after < before)
 
 
-def _records(bootstrap: str, topic: str) -> int:
+def _records(bootstrap: Address, topic: str) -> int:
     """How many records the first offsets of each partition still have."""
     options = {
-        "bootstrap.servers": bootstrap,
+        **stock(bootstrap),
         "group.id": "proof",
         "enable.auto.commit": False,
         "enable.partition.eof": True,

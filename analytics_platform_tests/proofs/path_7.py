@@ -40,7 +40,7 @@ def prove(report: Report) -> None:
 def _take_in(report: Report, instance: DrivenInstance) -> None:
     report.step("ap up in a fresh clone; a stock client writes the topic")
     instance.up("--rate", RATE)
-    before, bootstrap = _assets(instance), instance.setting("kafka_bootstrap")
+    before, bootstrap = _assets(instance), instance.kafka()
     sent = list(documents(report.seed, FIRST + LATER, datetime.now(UTC)))
     own_topic.create_topic(bootstrap, TOPIC, PARTITIONS)
     size = own_topic.produce(bootstrap, TOPIC, sent[:FIRST])
@@ -93,7 +93,7 @@ def _claim_draft(report: Report, instance: DrivenInstance, before: set[str]) -> 
 
 def _claim_equal(report: Report, instance: DrivenInstance, sent: Sequence[Mapping[str, Any]]) -> None:
     schema = json.loads((instance.clone / "schemas" / STREAM / "value" / "1.json").read_text())
-    read = own_topic.topic_documents(instance.setting("kafka_bootstrap"), TOPIC)
+    read = own_topic.topic_documents(instance.kafka(), TOPIC)
     rows = silver_rows(Path(instance.setting("table_dir")), schema)
     report.claim("the topic holds what was sent", holds={d["id"] for d in read} == {d["id"] for d in sent})
     found = differences(read, rows, schema)

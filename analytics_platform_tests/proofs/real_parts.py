@@ -1,5 +1,6 @@
 """A pipeline's parts over a real broker, a real Postgres and real tables, with what the auction house has produced."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Generator, Mapping, Sequence
@@ -18,6 +19,7 @@ from analytics_platform.product import Pipeline
 from analytics_platform.products import catalog
 from analytics_platform_tests.brokers import fresh_database, running_kafka, running_postgres
 from analytics_platform_tests.proofs.report import ROOT, Report
+from analytics_platform_tests.stock import UNSECURED
 
 
 @contextmanager
@@ -82,4 +84,5 @@ def produce(bootstrap: str, folder: Path, options: Sequence[str]) -> None:
         future.result()
     house = [sys.executable, "-m", "analytics_platform.local.auction_house", "--flat-out", *options]
     places = [f"--bootstrap={bootstrap}", f"--truth={folder / 'truth'}"]
-    subprocess.run([*house, *places], cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment = {**os.environ, **UNSECURED}
+    subprocess.run([*house, *places], cwd=ROOT, check=True, env=environment, capture_output=True)

@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 from deltalake import DeltaTable
 
 from analytics_platform_tests.proofs.oracle import Expected, channel_revenue, highest_bid
+from analytics_platform_tests.stock import Address, stock
 
 ASK_SECONDS = 10.0
 Spans = Mapping[int, tuple[int, int]]
@@ -33,9 +34,9 @@ class StreamFound:
     exceptions: pa.Table  # partition, offset, outcome
 
 
-def broker_spans(bootstrap: str, topic: str) -> dict[int, tuple[int, int]]:
+def broker_spans(bootstrap: Address, topic: str) -> dict[int, tuple[int, int]]:
     """First and end offset of each partition, asked with a client that the platform does not use."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "proof", "enable.auto.commit": False})
+    consumer = Consumer({**stock(bootstrap), "group.id": "proof", "enable.auto.commit": False})
     try:
         partitions = sorted(consumer.list_topics(topic, ASK_SECONDS).topics[topic].partitions)
         return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), ASK_SECONDS) for p in partitions}

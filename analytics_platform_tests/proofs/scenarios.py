@@ -22,6 +22,7 @@ from analytics_platform.ledger.postgres.timers import end_stream
 from analytics_platform.postgres import connect, migrate
 from analytics_platform_tests.brokers import Kafka, Postgres, fresh_database
 from analytics_platform_tests.proofs.report import ROOT
+from analytics_platform_tests.stock import UNSECURED
 
 STREAMS = ("auctions", "bids", "persons")
 WORK_SECONDS = 180.0
@@ -133,6 +134,7 @@ class Scenario:
             "AP_TABLE_DIR": str(self.tables),
             "AP_LEDGER_DSN": self.dsn,
             "AP_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            **UNSECURED,
             "AP_QUIET_SECONDS": "0.3",
             "AP_CYCLE_SECONDS": "0",
             "AP_LEASE_SECONDS": "170",
@@ -153,7 +155,7 @@ def produce(bootstrap: str, truth: Path, *, events: int, seed: int, shares: Mapp
         [sys.executable, "-m", "analytics_platform.local.auction_house", *arguments, "--event-rate=10"]
         + [f"--{name}={share}" for name, share in shares.items()],
         cwd=ROOT,
-        env={**_inherited(), "AP_STATE_DIR": str(truth.parent)},
+        env={**_inherited(), "AP_STATE_DIR": str(truth.parent), **UNSECURED},
         check=True,
         capture_output=True,
     )

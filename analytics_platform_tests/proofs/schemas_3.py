@@ -49,7 +49,7 @@ def _evolve(report: Report, instance: DrivenInstance) -> None:
     registered = client.register_schema_full_response(SUBJECT, Schema(json.dumps(fields), "AVRO"))
     report.figure("milliseconds to publish", round((time.monotonic() - began) * 1000))
     report.claim("it is version 2, with a new id", holds=registered.version == 2 and registered.schema_id not in seen)
-    bids = StockBids(instance.setting("kafka_bootstrap"), address, report.seed)
+    bids = StockBids(instance.kafka(), address, report.seed)
     bids.send(SENT, PER_SECOND)
     stranger = bids.send_unknown(UNKNOWN)
     took = await_true(lambda: _found(instance, bids) >= SENT, WAIT_SECONDS, "every bid of version 2")

@@ -11,6 +11,8 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from analytics_platform_tests.stock import Address, stock
+
 TOPIC = "bids"
 LATEST = {"auto.register.schemas": False, "use.latest.version": True}
 CURRENCIES = ("EUR", "GBP", "USD")
@@ -19,9 +21,9 @@ CURRENCIES = ("EUR", "GBP", "USD")
 class StockBids:
     """A producer of bids; keeps by event id what it has sent."""
 
-    def __init__(self, bootstrap: str, registry: str, seed: int) -> None:
+    def __init__(self, bootstrap: Address, registry: str, seed: int) -> None:
         self.sent: dict[str, Mapping[str, Any]] = {}
-        self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
+        self._producer = Producer({**stock(bootstrap), "enable.idempotence": True})
         self._serialize = AvroSerializer(SchemaRegistryClient({"url": registry}), conf=LATEST)
         self._chance = random.Random(seed)
 

@@ -57,9 +57,7 @@ def _instance(stack: ExitStack, report: Report, name: str) -> DrivenInstance:
 
 
 def _events(stack: ExitStack, instance: DrivenInstance) -> LoneEvents:
-    events = LoneEvents(
-        instance.setting("kafka_bootstrap"), instance.setting("ledger_dsn"), Path(instance.setting("table_dir"))
-    )
+    events = LoneEvents(instance.kafka(), instance.setting("ledger_dsn"), Path(instance.setting("table_dir")))
     stack.callback(events.close)
     return events
 

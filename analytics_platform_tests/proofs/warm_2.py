@@ -37,7 +37,7 @@ def prove(report: Report) -> None:
         stack.callback(instance.ap, "down")
         instance.up("--rate", str(RATE))
         pause(SETTLED_SECONDS)
-        broker, ledger = instance.setting("kafka_bootstrap"), instance.setting("ledger_dsn")
+        broker, ledger = instance.kafka(), instance.setting("ledger_dsn")
         events = LoneEvents(broker, ledger, folder / "tables", added_partition(broker))
         stack.callback(events.close)
         report.step(f"probes for {SECONDS:.0f} s")

@@ -106,7 +106,7 @@ def prove(report: Report) -> None:
         _up(instance)
         scene = Scene(report=report, instance=instance)
         wait(lambda: scene.warm()["children"], "a warm child")
-        bids = SteadyBids(instance.setting("kafka_bootstrap"), PER_SECOND)
+        bids = SteadyBids(instance.kafka(), PER_SECOND)
         bids.start()
         for act in (_terminate, _kill_child, _kill_parent, _new_code, _broken_code, _many):
             act(scene)

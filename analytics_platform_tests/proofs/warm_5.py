@@ -41,7 +41,7 @@ def prove(report: Report) -> None:
         report.step("ap up --detach --no-producer, and one lease")
         stack.callback(instance.ap, "down")
         instance.up("--no-producer")
-        events = LoneEvents(instance.setting("kafka_bootstrap"), instance.setting("ledger_dsn"), folder / "tables")
+        events = LoneEvents(instance.kafka(), instance.setting("ledger_dsn"), folder / "tables")
         events.send_and_wait()
         events.close()
         run_id = wait(lambda: _succeeded(instance), "a run has succeeded")

@@ -10,6 +10,7 @@ RUN_FAILING = "run failing"
 MODEL_FAILING, REMINDED_AFTER = "model failing", timedelta(days=1)
 RUN_FAILED, SENSOR_FAILING, DAEMON_STUCK = "run failed", "sensor failing", "daemon stuck"
 PLANNING_FAILING, FRESHNESS_MISSED = "planning failing", "freshness missed"
+CERTIFICATE_ENDING = "certificate ending"
 BATCH_RETRACTED, ROWS_TAKEN_BACK = "batch retracted", "rows taken back"
 RAISE_ONCE = """
     insert into outbox (kind, key, body, created_at)
