@@ -51,6 +51,9 @@ class Settings:
 
     state_dir: Path = field(metadata={"about": "everything this instance keeps on disk"})
     table_dir: Path = field(metadata={"about": "where the Delta tables live"})
+    key_dir: Path = field(
+        metadata={"about": "where keys of personal data lie: apart from the state folder and its backups"}
+    )
     schema_dir: Path = field(metadata={"about": "the folder of schemas/"})
     schema_writes: str = field(
         metadata={"about": "how the registry changes schemas/: commit, or patch where it may not"}
@@ -206,6 +209,7 @@ def _defaults(state_dir: Path) -> dict[str, str]:
     return {
         "state_dir": str(state_dir),
         "table_dir": str(state_dir / "tables"),
+        "key_dir": f"{state_dir}.keys",
         "schema_dir": str(ROOT / "schemas"),
         "schema_writes": "commit",
         "jar_dir": str(state_dir / "jars"),

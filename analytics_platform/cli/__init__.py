@@ -30,6 +30,7 @@ COMMANDS = {
         "Who may do what, on Kafka (plan, apply, verify) and here, and who did.",
     ),
     "token": ("analytics_platform.cli.token", "Tokens by which people are known: issue, list, revoke."),
+    "privacy": ("analytics_platform.cli.privacy", "Personal data: erase a person, audit, rotate the wrapping key."),
     "batch": ("analytics_platform.cli.batch", "Batches and what became of them: list, show."),
     "quarantine": (
         "analytics_platform.cli.quarantine",

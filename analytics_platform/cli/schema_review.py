@@ -4,8 +4,8 @@ They read the folder of schemas and the declarations; nothing has to run.
 """
 
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,13 +19,16 @@ from analytics_platform.governance.page import page_of as page_of_policy
 from analytics_platform.pipeline.governance.desk import policy_of
 from analytics_platform.pipeline.governance.lint import faults
 from analytics_platform.pipeline.schema_change import effects
+from analytics_platform.product.privacy import Privacy
 from analytics_platform.products import catalog
 from analytics_platform.registry.compatibility import Break, SchemaText, breaks, require_valid
 from analytics_platform.registry.compatibility.effects import NO_TAG, tag_breaks
 from analytics_platform.registry.diff import changes
 from analytics_platform.registry.fields import fields_of
-from analytics_platform.registry.lint import faults_of, pii_of
+from analytics_platform.registry.lint import Fault, faults_of, pii_of
 from analytics_platform.registry.page import page_of
+from analytics_platform.registry.privacy import privacy_faults
+from analytics_platform.registry.privacy_file import policy_in
 from analytics_platform.registry.subject import Decision, SubjectVersions, VersionText
 from analytics_platform.registry.versions import read_versions, streams_in, text_of
 from analytics_platform.settings import ROOT, read_settings
@@ -84,15 +87,17 @@ def check(stream: str | None, file: Path | None, as_json: bool) -> None:
 def lint(streams: Sequence[str], as_json: bool) -> None:
     """What fields lack: meaning, a decision on personal data, a good name, a unit, a time's type. Exit code 1 if any.
 
-    Judged are each stream's highest published version and its drafts; older ones cannot change any more. Without a
-    stream also the policy, its page, and the votes on open proposals.
+    Where there is a privacy.yaml, also what becomes of their personal data, and whether it can be done. Judged are each
+    stream's highest published version and its drafts; older ones cannot change any more. Without a stream also the
+    policy, its page, and the votes on open proposals.
     """
     schema_dir = read_settings().schema_dir
+    treated = policy_in(schema_dir)
     found = [
         {"file": version.path, **asdict(fault)}
         for subject in (read_versions(schema_dir, name) for name in streams or streams_in(schema_dir))
         for version in (*subject.published[-1:], *subject.drafts)
-        for fault in faults_of(_valid(version), subject.decided)
+        for fault in (*faults_of(_valid(version), subject.decided), *_misfits(subject, version, treated))
     ]
     governed = [] if streams else faults(schema_dir, PAGE if schema_dir == ROOT / "schemas" else None)
     if as_json:
@@ -156,6 +161,12 @@ def _valid(version: VersionText) -> SchemaText:
     except InvalidSchemaError as error:
         raise InvalidSchemaError(f"{version.path} {error.path}".rstrip(), error.problem, error.remedy) from error
     return version.schema
+
+
+def _misfits(subject: SubjectVersions, version: VersionText, policy: Privacy | None) -> Iterator[Fault]:
+    """Where tags and the policy about personal data do not fit each other."""
+    if policy is not None:
+        yield from privacy_faults(version.schema, subject.decided, replace(policy, subject=subject.about or None))
 
 
 def _breaks(subject: SubjectVersions, new: SchemaText) -> list[Break]:

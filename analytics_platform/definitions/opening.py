@@ -12,8 +12,11 @@ from analytics_platform.pipeline.parts import Followed, Limits, Parts, Tables
 from analytics_platform.product import Pipeline
 from analytics_platform.quality.files import pipeline_with_contracts
 from analytics_platform.registry.current import current_schemas
+from analytics_platform.registry.privacy_file import pipeline_with_privacy
 from analytics_platform.security.cluster import cluster_of
 from analytics_platform.security.parts import PartName
+from analytics_platform.security.privacy.erasures import apply_erasures
+from analytics_platform.security.privacy.key_files import KeyFiles
 from analytics_platform.settings import Settings
 
 
@@ -27,6 +30,10 @@ def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connectio
     """The parts of a pipeline over open connections."""
     ensure_pipeline(ledger, pipeline.name)
     pipeline = pipeline_with_contracts(pipeline, settings.schema_dir)
+    pipeline = pipeline_with_privacy(pipeline, settings.schema_dir)
+    keys = KeyFiles(settings.key_dir)
+    if any(stream.privacy for stream in pipeline.streams):
+        apply_erasures(ledger, keys)
     change, schemas = current_schemas(ledger, pipeline.stream_names, settings.schema_dir)
     return Parts(
         pipeline=pipeline,
@@ -36,6 +43,7 @@ def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connectio
         schemas=schemas,
         followed=Followed(change=change),
         tables=Tables.open(settings.table_dir, pipeline, schemas),
+        keys=keys,
         limits=Limits(
             lease_seconds=settings.lease_seconds,
             quiet_seconds=settings.quiet_seconds,

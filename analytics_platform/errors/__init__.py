@@ -43,6 +43,9 @@
     │   ├── TokenError          a token is missing, wrong, over or revoked
     │   ├── UnknownPersonError  nobody of the policy asks
     │   └── NotEntitledError    who asks is known, and may not do this
+    ├── PrivacyError
+    │   ├── KeyStoreError       keys of personal data cannot be read or written
+    │   └── UnprotectedError    records could not be protected, and are not landed
     ├── WorkerError
     │   ├── NoWorkerError       no warm worker takes the run
     │   └── ForkUnsafeError     a process that forks has more than one thread
@@ -52,6 +55,7 @@ A finding about data (a bad row, a broken contract) is a return value, never an 
 """
 
 from analytics_platform.errors.access import AccessError, NotEntitledError, TokenError, UnknownPersonError
+from analytics_platform.errors.privacy import KeyStoreError, PrivacyError, UnprotectedError
 from analytics_platform.errors.root import (
     DeclarationError,
     LocalError,
@@ -124,6 +128,7 @@ __all__ = [
     "InvalidSchemaError",
     "KafkaDeniedError",
     "KafkaError",
+    "KeyStoreError",
     "LedgerError",
     "LedgerLostError",
     "LocalError",
@@ -135,6 +140,7 @@ __all__ = [
     "OldFormatError",
     "PatchedError",
     "PlatformError",
+    "PrivacyError",
     "ProduceRefusedError",
     "RefusedError",
     "RegistryError",
@@ -150,6 +156,7 @@ __all__ = [
     "UnaccountedError",
     "UnapprovedError",
     "UnknownPersonError",
+    "UnprotectedError",
     "UnreachableError",
     "UnrepairableError",
     "UnsupportedFormatError",

@@ -35,9 +35,9 @@ class LanePlan:
             bodies: no nulls; each at least `skip` bytes long.
             skip: bytes before each body: 5 in Confluent's wire format.
         """
-        source = _source(bodies)
+        source = source_of(bodies)
         columns = self.fields.columns(source)
-        for lanes in _blocks(source, skip):
+        for lanes in blocks_of(source, skip):
             self.fields.read_fields(lanes, columns)
             lanes.finish()
         for column in columns.values():
@@ -77,14 +77,15 @@ def _record(schema: Schema) -> Record:
     raise DeclarationError(_where(schema), "is no record", "wrap the value in a record: fields become columns")
 
 
-def _source(bodies: pa.BinaryArray) -> Source:
+def source_of(bodies: pa.BinaryArray) -> Source:
+    """What lanes and columns of these bodies share."""
     _, offsets, data = bodies.buffers()
     if offsets is None or len(bodies) == 0:
         return Source(data, NO_OFFSETS)
     return Source(data, np.frombuffer(offsets, np.int32, len(bodies) + 1, 4 * bodies.offset))
 
 
-def _blocks(source: Source, skip: int) -> Iterator[Lanes]:
+def blocks_of(source: Source, skip: int) -> Iterator[Lanes]:
     """The records in pieces of bounded size; each piece's bytes are copied once, to be aligned and padded."""
     data = np.frombuffer(source.bytes, np.uint8)
     offsets = source.offsets.astype(np.int64)

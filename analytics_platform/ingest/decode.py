@@ -120,7 +120,7 @@ def _values(
     bodies = records["value"].combine_chunks()
     reasons = list(written.reasons)
     tables, places, done = [], np.full(len(bodies), NO_ID, dtype=np.int64), 0
-    for group in _groups(written):
+    for group in groups_of(written):
         plan = plan_for(schemas.writers.get(group.schema_id, schemas.reader), schemas.reader)
         chosen = bodies if group.rows.size == len(bodies) else bodies.take(int_array(group.rows))
         table, faults = plan.decode(chosen, group.skip)
@@ -134,7 +134,7 @@ def _values(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
+class Group:
     """The rows, ascending, that are written in one schema with one length of prefix."""
 
     schema_id: int
@@ -142,11 +142,12 @@ class _Group:
     rows: NDArray[np.int64]
 
 
-def _groups(written: Written) -> list[_Group]:
+def groups_of(written: Written) -> list[Group]:
+    """The records that have a body, by how it is written."""
     readable = np.array([reason is None for reason in written.reasons], dtype=np.bool_)
     marks = written.ids * 2 + (written.skips > 0)
     return [
-        _Group(schema_id=int(mark) // 2, skip=int(written.skips[rows[0]]), rows=rows)
+        Group(schema_id=int(mark) // 2, skip=int(written.skips[rows[0]]), rows=rows)
         for mark in np.unique(marks[readable])
         for rows in [np.flatnonzero(readable & (marks == mark))]
     ]

@@ -40,7 +40,7 @@ class JsonPlan:
             bodies: no nulls; each at least `skip` bytes long.
             skip: bytes before each body: 5 in Confluent's wire format.
         """
-        template = self._template(bodies, skip)
+        template = self.template(bodies, skip)
         if template is None:
             return self.decode_any(bodies, skip)
         lanes = find_lanes(template, bodies, skip)
@@ -53,7 +53,7 @@ class JsonPlan:
         faults = pa.concat_arrays([pa.nulls(len(lanes.rows), pa.string()), faults])
         return pa.concat_tables([alike, columns]).combine_chunks().take(places), faults.take(places)
 
-    def _template(self, bodies: pa.BinaryArray, skip: int) -> Template | None:
+    def template(self, bodies: pa.BinaryArray, skip: int) -> Template | None:
         """How the records are written, by some of them; None for few records, which need no haste."""
         rows = (0, len(bodies) // 2, len(bodies) - 1) if len(bodies) >= FEWEST_LANES else ()
         found = (template_of(bodies[row].as_py()[skip:], self.root) for row in rows)

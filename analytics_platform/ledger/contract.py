@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from analytics_platform.product import BatchCheck, Rule, SchemaCheck, Severity, Stream
+from analytics_platform.product.privacy import Privacy, Treatment
 
 PLAIN = Stream(name="", topic="", pipeline="", description="", owner="")  # with nothing but defaults
 
@@ -21,6 +22,7 @@ def to_json(stream: Stream) -> dict[str, Any]:
         # what follows is left out where nothing is declared: digests from before stay what they are
         **({"contract": stream.contract} if stream.contract else {}),
         **({"schemas": _schemas(stream)} if _schemas(stream) != _schemas(PLAIN) else {}),
+        **({"privacy": _privacy(stream.privacy)} if stream.privacy else {}),
     }
 
 
@@ -42,6 +44,7 @@ def under(stream: Stream, body: Mapping[str, Any]) -> Stream:
         checks=tuple(BatchCheck(**{**check, "severity": Severity(check["severity"])}) for check in body["checks"]),
         late_within=timedelta(seconds=body["late_within_seconds"]),
         contract=body.get("contract", ""),
+        privacy=_privacy_under(body["privacy"]) if "privacy" in body else None,
         **_schemas_under(body.get("schemas", _schemas(PLAIN))),
     )
 
@@ -50,3 +53,22 @@ def _schemas_under(declared: list[Any]) -> dict[str, Any]:
     strict, unknown, deprecated = declared
     checks = tuple(SchemaCheck(check) for check in strict)
     return {"strict_schemas": checks, "unknown_schemas_at_most": unknown, "deprecated_at_most": deprecated}
+
+
+def _privacy(privacy: Privacy) -> dict[str, Any]:
+    """How its personal data is kept: what was landed so is read so, whatever is decided later."""
+    return {
+        "treatments": {tag: treatment.value for tag, treatment in privacy.treatments.items()},
+        "tags": dict(privacy.tags),
+        "subject": privacy.subject,
+        "sealed_for_seconds": privacy.sealed_for.total_seconds(),
+    }
+
+
+def _privacy_under(body: Mapping[str, Any]) -> Privacy:
+    return Privacy(
+        treatments={tag: Treatment(treatment) for tag, treatment in body["treatments"].items()},
+        tags=body["tags"],
+        subject=body["subject"],
+        sealed_for=timedelta(seconds=body["sealed_for_seconds"]),
+    )

@@ -229,7 +229,7 @@ def _dagster(place: Place, there: tuple[str, ...], options: UpOptions) -> list[M
         part = place.as_roles(dagster_processes.webserver(dagster), LedgerRole.READER)
         members.append(Member(part=part, after=ready, address=urls["webserver"]))
     if place.settings.read_only_ui:
-        part = place.marked(dagster_processes.webserver(dagster, is_read_only=True))
+        part = place.as_roles(dagster_processes.webserver(dagster, is_read_only=True), LedgerRole.READER)
         members.append(Member(part=part, after=ready, address=urls[dagster_processes.READ_ONLY]))
     return members
 

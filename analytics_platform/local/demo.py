@@ -147,7 +147,7 @@ def run_demo(options: DemoOptions, say: Callable[[str], None]) -> dict[str, Any]
     began = time.monotonic()
     ours = read_settings()
     folder = Path(tempfile.mkdtemp(prefix="ap-demo-"))
-    settings = replace(ours, state_dir=folder, table_dir=folder / "tables", retention_hours=0)
+    settings = replace(ours, state_dir=folder, table_dir=folder / "tables", key_dir=folder / "keys", retention_hours=0)
     reservations = Reservations()
     try:
         with owning(folder):

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from analytics_platform.errors import DamagedTableError
 from analytics_platform.facts import Batch, CheckResult, Failpoint, Outcome, Pins, StreamSchemas
-from analytics_platform.ingest.decode import decode
 from analytics_platform.ingest.records import int_array
 from analytics_platform.lake import shapes
 from analytics_platform.lake.checks import run_checks
@@ -21,12 +20,13 @@ from analytics_platform.lake.lookup import winners
 from analytics_platform.lake.prune import files_of_batch, files_with_any
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.silver import Decision, Stop, TimeLimits, decide
-from analytics_platform.ledger import contract
-from analytics_platform.ledger.postgres import contracts, publication
+from analytics_platform.ledger.postgres import publication
 from analytics_platform.ledger.rework import Ruling
 from analytics_platform.pipeline.land import Landed
 from analytics_platform.pipeline.models import mark_touched
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.pipeline.pinned import under_pins
+from analytics_platform.pipeline.protect import decode_landed
 from analytics_platform.pipeline.schema_checks import check_schemas
 from analytics_platform.product import Stream
 from analytics_platform.quality.batch import verify_batches
@@ -193,18 +193,10 @@ def write(decided: Decided, parts: Parts, epoch: int) -> dict[str, int]:
     }
 
 
-def under_pins(name: str, pins: Pins, parts: Parts) -> Stream:
-    """The stream as it was declared when the contract was pinned; with no contract as it is today."""
-    stream = parts.pipeline.stream(name)
-    if pins.contract_digest in ("", contract.digest(stream)):
-        return stream
-    return contract.under(stream, contracts.contract(parts.ledger, pins.contract_digest))
-
-
 def decode_rows(bronze: pa.Table, case: Case, parts: Parts) -> pa.Table:
     """Rows of bronze in the reader schema that the case is pinned to, with `batch` and `payload_hash`."""
     stream = parts.pipeline.stream(case.stream)
-    rows = decode(bronze.drop_columns(["batch"]), stream, _pinned(case, parts), case.topic_id or UUID(int=0))
+    rows = decode_landed(bronze, case.batches, _pinned(case, parts), case.topic_id or UUID(int=0), parts)
     payloads = column_hashes(bronze["value"]) if case.payloads is None else case.payloads
     rows = rows.append_column("payload_hash", int_array(payloads.view(np.int64)))
     rows = rows.add_column(0, shapes.ROW_COLUMNS[0], bronze["batch"])

@@ -27,6 +27,7 @@ from analytics_platform.lake.shapes import Layer, hashed
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import planning
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.pipeline.protect import Protection, protection_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,25 +129,28 @@ def _fetch(batch: Batch, parts: Parts) -> list[pa.Table]:
     those that the log counted, and never rows that were lost on the way.
     """
     topic = parts.pipeline.stream(batch.id.stream).topic
+    protected = protection_of(batch, parts)
     lost: tuple[OffsetRange, ...] = ()
     try:
-        chunks, gaps = _read(parts, topic, batch.ranges)
+        chunks, gaps = _read(parts, topic, batch.ranges, protected)
     except (OffsetsLostError, TopicChangedError):
         lost = lost_since_planned(batch.ranges, parts.reader.offsets([topic])[topic])
         if not lost:
             raise
         planning.record_lost(parts.ledger, batch.id.stream, lost, parts.now())
-        chunks, gaps = _read(parts, topic, still_there(batch.ranges, lost))
+        chunks, gaps = _read(parts, topic, still_there(batch.ranges, lost), protected)
     rows, without = sum(chunk.num_rows for chunk in chunks), gaps.total() + sum(r.offsets for r in lost)
     if rows + without != batch.offsets:
         raise UnaccountedError(str(batch.id), batch.offsets, rows, without)
     return chunks
 
 
-def _read(parts: Parts, topic: str, ranges: Sequence[OffsetRange]) -> tuple[list[pa.Table], Counter[Gap]]:
+def _read(
+    parts: Parts, topic: str, ranges: Sequence[OffsetRange], protected: Protection | None
+) -> tuple[list[pa.Table], Counter[Gap]]:
     gaps: Counter[Gap] = Counter()
-    chunks = list(parts.reader.fetch(topic, ranges, DECODED_BYTES, gaps)) if ranges else []
-    return chunks, gaps
+    chunks = parts.reader.fetch(topic, ranges, DECODED_BYTES, gaps) if ranges else ()
+    return list(chunks if protected is None else map(protected, chunks)), gaps
 
 
 def _joined(chunks: list[pa.Table]) -> Iterator[pa.Table]:

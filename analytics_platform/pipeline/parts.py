@@ -23,6 +23,7 @@ from analytics_platform.lake.tables import Table
 from analytics_platform.ledger import contract
 from analytics_platform.ledger.postgres import contracts
 from analytics_platform.product import Pipeline, Stream
+from analytics_platform.security.privacy.keys import KeyProvider
 
 ONE_HOUR = timedelta(hours=1)  # rows expire by whole hours
 
@@ -67,6 +68,7 @@ class Parts:
     query: duckdb.DuckDBPyConnection
     schemas: dict[str, StreamSchemas]
     tables: "Tables"
+    keys: KeyProvider | None = None  # of personal data; whose streams have none need none
     followed: Followed = field(default_factory=Followed)
     limits: Limits = field(default_factory=Limits)
     now: Callable[[], datetime] = _utc_now

@@ -18,6 +18,7 @@ from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.ledger.rework import Kind, Order
 from analytics_platform.pipeline.land import with_batch
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.pipeline.protect import protection_of
 from analytics_platform.pipeline.record import record_again, record_manifests
 from analytics_platform.pipeline.recover_models import mark_everything, mark_readers
 from analytics_platform.pipeline.recover_tables import held, rows_of
@@ -110,6 +111,8 @@ def _fetched(batches: Sequence[Batch], table: str, parts: Parts) -> list[pa.Tabl
     for batch in batches:
         try:
             chunks = list(parts.reader.fetch(topic, batch.ranges)) if batch.ranges else []
+            if (protected := protection_of(batch, parts)) is not None:
+                chunks = [protected(chunk) for chunk in chunks]
         except (OffsetsLostError, TopicChangedError) as error:
             lost.append(_range(batch, topic, str(error)))
             continue

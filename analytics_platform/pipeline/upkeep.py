@@ -11,6 +11,7 @@ from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import planning, publication
 from analytics_platform.ledger.postgres.lease import Lease
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.pipeline.protect import expire_sealed
 from analytics_platform.pipeline.record import fold_manifests, record_manifests
 from analytics_platform.pipeline.retention import expire
 
@@ -64,6 +65,7 @@ def clean(parts: Parts, lease: Lease) -> None:
     In this order: files of the cut that readers see are never deleted, and those of earlier cuts only when the cut is
     forgotten.
     """
+    expire_sealed(parts)
     if parts.limits.retention is not None:
         expire(parts, lease, parts.now() - parts.limits.retention)
     versions = parts.tables.versions()

@@ -28,13 +28,17 @@ class VersionText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectVersions:
-    """A subject: whose it is, what new versions may do, its versions oldest first, and what is decided of fields."""
+    """A subject: whose it is, what new versions may do, its versions oldest first, and what is decided of fields.
+
+    `about` is the field whose value says which person a record is about; "" if none is named.
+    """
 
     stream: str
     owner: str
     level: Compatibility
     versions: tuple[VersionText, ...]
     decided: Mapping[str, Decision]
+    about: str = ""
 
     @property
     def published(self) -> tuple[VersionText, ...]:

@@ -11,7 +11,13 @@ from urllib.parse import quote, unquote
 from analytics_platform.facts import SchemaFormat
 
 SUFFIXES = {SchemaFormat.AVRO: ".avsc", SchemaFormat.JSON: ".json"}
-FILES = ("ids.lock", "registry.yaml", "governance.yaml", "consumers.yaml")  # that lie beside the folders of subjects
+FILES = (
+    "ids.lock",
+    "registry.yaml",
+    "governance.yaml",
+    "consumers.yaml",
+    "privacy.yaml",
+)  # that lie beside the folders of subjects
 LONGEST = 200  # of a folder's name; file systems take 255 bytes
 
 

@@ -43,6 +43,7 @@ def read_versions(schema_dir: Path, stream: str) -> SubjectVersions:
         level=_level(content.get("compatibility", Compatibility.BACKWARD), where),
         versions=tuple(found),
         decided=_decided(content.get("fields", {}), where),
+        about=_about(content.get("subject", ""), where),
     )
 
 
@@ -85,6 +86,12 @@ def _level(found: Any, where: str) -> Compatibility:
     if found not in list(Compatibility):
         raise DeclarationError(where, f"compatibility is {found!r}", f"write one of {', '.join(Compatibility)}")
     return Compatibility(found)
+
+
+def _about(found: Any, where: str) -> str:
+    if not isinstance(found, str):
+        raise DeclarationError(where, f"subject is {found!r}", "name the field that says whom a record is about")
+    return found
 
 
 def _decided(found: Any, where: str) -> dict[str, Decision]:

@@ -18,6 +18,7 @@ from analytics_platform.local.auction_house.options import DEFAULT_EVENT_RATE, D
 from analytics_platform.local.auction_house.producer import run
 from analytics_platform.logs import log_as_json
 from analytics_platform.security.cluster import cluster_of
+from analytics_platform.security.privacy.key_files import KeyFiles
 from analytics_platform.settings import read_settings
 
 PRINCIPAL = "auction-house"  # as infra/kafka/access.yaml names it
@@ -73,7 +74,7 @@ def _options(given: dict[str, Any]) -> Options:
     return Options(
         cluster=cluster_of(settings, PRINCIPAL),
         truth=given["truth"],
-        topics=read_topics(settings.schema_dir),
+        topics=read_topics(settings.schema_dir, KeyFiles(settings.key_dir)),
         seed=given["seed"],
         events=given["events"],
         rate=given["rate"],

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
+from analytics_platform.ingest.at_source import AtSource
 from analytics_platform.ingest.encode_batch import RecordBlock, RecordColumns, encode_blocks
 from analytics_platform.ingest.records import int_array
 from analytics_platform.local.auction_house.bodies import decimal_text, encode_values
@@ -29,6 +30,7 @@ class Topic:
     partitions: int
     schema_id: int
     is_json: bool
+    at_source: AtSource | None = None  # protects what leaves, where something is to be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,8 @@ class _Part:
             return {}
         keys = decimal_text(self.keys)
         values = encode_values(self.fields, self.rows.faults, self.topic.schema_id, is_json=self.topic.is_json)
+        if self.topic.at_source is not None:
+            keys, values = self.topic.at_source.columns(keys, values)
         traces = traceparents(self.rows.numbers, self.chance)
         blocks = {}
         for partition, (end, count) in enumerate(zip(np.cumsum(self.counts), self.counts, strict=True)):

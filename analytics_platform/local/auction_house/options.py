@@ -1,4 +1,4 @@
-"""What a producer is asked for, and what it says it did. Pure, but for reading `schemas/ids.lock`."""
+"""What a producer is asked for, and what it says it did. Pure, but for reading the folder of schemas."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,13 +8,19 @@ from pathlib import Path
 import yaml
 
 from analytics_platform.errors import DeclarationError
+from analytics_platform.ingest.at_source import AtSource
 from analytics_platform.local.auction_house.chunk import Topic
 from analytics_platform.local.auction_house.faults import Shares
 from analytics_platform.local.auction_house.plan import Kind
+from analytics_platform.product import Stream
 from analytics_platform.products.auctions import AUCTIONS
 from analytics_platform.products.bids import BIDS
 from analytics_platform.products.persons import PERSONS
+from analytics_platform.registry.folder import read_schemas
+from analytics_platform.registry.privacy import rules_of
+from analytics_platform.registry.privacy_file import privacy_in
 from analytics_platform.security.cluster import Cluster
+from analytics_platform.security.privacy.keys import KeyProvider
 
 DEFAULT_START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DEFAULT_EVENT_RATE = 1_000.0
@@ -89,10 +95,11 @@ def outcomes_of(faults: Mapping[str, int]) -> dict[str, int]:
     return counts
 
 
-def read_topics(schema_dir: Path) -> tuple[Topic, ...]:
+def read_topics(schema_dir: Path, keys: KeyProvider | None = None) -> tuple[Topic, ...]:
     """Where each kind of event goes, as declared, with the schema ids of `ids.lock`; raises DeclarationError.
 
-    Later versions of a schema change nothing: the house writes in the one that its code was written for.
+    With keys, what leaves is protected as `privacy.yaml` says. Later versions of a schema change nothing: the house
+    writes in the one that its code was written for.
     """
     lock = schema_dir / "ids.lock"
     if not lock.exists():
@@ -106,6 +113,16 @@ def read_topics(schema_dir: Path) -> tuple[Topic, ...]:
             partitions=stream.partitions,
             schema_id=written_in[f"{stream.name}-value"]["id"],
             is_json=written_in[f"{stream.name}-value"]["path"].endswith(".json"),
+            at_source=None if keys is None else _at_source(stream, schema_dir, keys),
         )
         for kind, stream in STREAMS.items()
     )
+
+
+def _at_source(stream: Stream, schema_dir: Path, keys: KeyProvider) -> AtSource | None:
+    privacy = privacy_in(schema_dir, stream.name)
+    if privacy is None:
+        return None
+    schemas = read_schemas(schema_dir, stream.name)
+    rules = {id_: rules_of(schema, privacy) for id_, schema in schemas.writers.items()}
+    return AtSource(stream, schemas, rules, keys, lambda: datetime.now(UTC))
