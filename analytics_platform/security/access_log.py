@@ -21,10 +21,16 @@ def record(connection: psycopg.Connection, fact: AccessFact) -> None:
     connection.execute(
         f"insert into access_fact ({COLUMNS}) values (%s, %s, %s, %s, %s, %s, %s, %s)",
         [
-            *(fact.at, fact.who, fact.known_by, fact.wanted.via, fact.wanted.action, fact.wanted.target, fact.problem),
-            json.dumps(dict(fact.wanted.details), default=str),
+            *(fact.at, fact.who, fact.known_by, fact.wanted.via, fact.wanted.action),
+            *(_text(fact.wanted.target), fact.problem and _text(fact.problem)),
+            json.dumps({name: _text(str(value)) for name, value in fact.wanted.details.items()}),
         ],
     )
+
+
+def _text(text: str) -> str:
+    """What Postgres takes: whoever asks chooses it, and may choose what is no text there."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def record_bad_token(connection: psycopg.Connection, wanted: Wanted, error: TokenError, now: datetime) -> None:

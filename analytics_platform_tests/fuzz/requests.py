@@ -88,8 +88,7 @@ def opened(folder: Path, instead: ASGIApp | None = None) -> Generator[Target]:
         registry.change(lambda _: None)
         loop = asyncio.new_event_loop()
         app = instead or application(registry, measure_from(postgres.dsn, read_settings(), catalog()))
-        served = Served(app, registry, loop)
-        served = Served(app, registry, loop, issued(served, "ana"))  # ty: ignore[invalid-argument-type] - its registry
+        served = Served(app, registry, loop, issued(registry, "ana"))
         try:
             yield Target("requests", 1, lambda chance: _feed(chance, served))
         finally:

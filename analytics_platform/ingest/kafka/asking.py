@@ -5,6 +5,7 @@ By hand, since kafka-python loses an answer that is followed by the end of the c
 
 import socket
 import struct
+import time
 
 from kafka.net.sasl.scram import ScramClient
 
@@ -15,10 +16,14 @@ NO_ERROR, AUTHENTICATION_FAILED = 0, 58
 
 
 class Asking:
-    """A connection, and requests over it one after the other; raises OSError, and EOFError where it ends."""
+    """A connection, and requests over it one after the other; raises OSError, and EOFError where it ends.
+
+    All answers together have the time that the connection gives one: a broker that trickles is no reason to wait.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
-        self._connection, self._replies = connection, connection.makefile("rb")
+        self._connection = connection
+        self._deadline = time.monotonic() + (connection.gettimeout() or 0.0)
 
     def speaks_kafka(self) -> bool:
         """Whether the broker answers what every version of it understands."""
@@ -52,7 +57,11 @@ class Asking:
         return code, self._read(length - 6)
 
     def _read(self, count: int) -> bytes:
-        found = self._replies.read(count)
-        if len(found) < count:
-            raise EOFError
+        found = b""
+        while len(found) < count:
+            self._connection.settimeout(max(self._deadline - time.monotonic(), 0.001))
+            more = self._connection.recv(count - len(found))
+            if not more:
+                raise EOFError
+            found += more
         return found
