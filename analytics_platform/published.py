@@ -208,10 +208,7 @@ def _shown(
     grains = lacks.get(table, frozenset())
     if grains:
         connection.register(incomplete, values_lacking(model.grain, grains, stored.columns))
-    is_complete = (
-        "null::boolean" if model.grain.column in view.hidden else complete_sql(model.grain, grains, incomplete)
-    )
-    return f"select {columns}, {is_complete} as {COMPLETE} from {_quoted(name)}"
+    return f"select {columns}, {complete_sql(model.grain, grains, incomplete)} as {COMPLETE} from {_quoted(name)}"
 
 
 def _columns_sql(connection: duckdb.DuckDBPyConnection, columns: pa.Schema, hidden: Collection[str]) -> str:
