@@ -6,10 +6,10 @@ Nobody types these passwords, and no setting, list of processes or log holds one
 import base64
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 
+from analytics_platform.security.private_file import write_private
 from analytics_platform.settings import LedgerRole
 
 OWNER = "platform"  # of the server and the ledger: migrates it, and mends it from the command line
@@ -52,13 +52,15 @@ def are_set(data: Path, passwords: dict[str, str]) -> bool:
 
 def note_set(data: Path, passwords: dict[str, str]) -> None:
     """Remember in the data that it has them."""
-    _write_private(data / MARK, _digest(passwords))
+    write_private(data / MARK, _digest(passwords).encode())
 
 
 def role_commands(passwords: dict[str, str]) -> str:
     """SQL that gives each login its role and password, however far it was given before. Pure but for the salts."""
     commands = [ROLE.format(login) for login in passwords]
-    commands += [LOGIN.format(login, verifier(password, os.urandom(16))) for login, password in passwords.items()]
+    commands += [
+        LOGIN.format(login, verifier(password, secrets.token_bytes(16))) for login, password in passwords.items()
+    ]
     return "\n".join([*commands, *(command.format(DAGSTER) for command in DATABASE), ""])
 
 
@@ -83,17 +85,8 @@ def _kept_password(path: Path, login: str) -> str:
     found = path.read_text().strip().removeprefix(start) if path.exists() else ""
     if len(found) != 2 * PASSWORD_BYTES:
         found = secrets.token_hex(PASSWORD_BYTES)
-        _write_private(path, f"{start}{found}\n")
+        write_private(path, f"{start}{found}\n".encode())
     return found
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Whole or not at all, and never readable by others."""
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)
 
 
 def _digest(passwords: dict[str, str]) -> str:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from analytics_platform.errors import KeyStoreError
 from analytics_platform.security.privacy.ciphers import KEY_BYTES
 from analytics_platform.security.privacy.keys import WRAPPING_BYTES, wrapped
+from analytics_platform.security.private_file import write_private
 
 WRAPPING, STORE = "wrapping.json", "keys.db"
 ENVIRONMENT = "environment"
@@ -88,7 +89,8 @@ class KeyFiles:
             names = [name for (name,) in store.execute("select name from named where wrapped is not null")]
             for name in names:
                 self._write_named(store, name, self._read_named(store, name) or b"")
-        self._keep({newest: self._wrapping()[newest]})
+        with self._open():  # only now that the store is committed, and never beside another's rotation
+            self._keep({number: key for number, key in self._wrapping().items() if number >= newest})
         return newest
 
     def _named(self, name: str, *, create: bool) -> bytes | None:
@@ -152,13 +154,8 @@ class KeyFiles:
             raise KeyStoreError(str(self.folder), f"{WRAPPING} cannot be read ({type(error).__name__})") from None
 
     def _keep(self, wrapping: dict[int, bytes]) -> None:
-        new = self.folder / f".{WRAPPING}.{os.getpid()}"
         text = json.dumps({str(number): b64encode(key).decode() for number, key in wrapping.items()})
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self.folder / WRAPPING)
+        write_private(self.folder / WRAPPING, text.encode())
 
     @contextmanager
     def _open(self) -> Generator[sqlite3.Connection]:
