@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import Any
 
 import psycopg
 
@@ -23,9 +24,13 @@ def record(connection: psycopg.Connection, fact: AccessFact) -> None:
         [
             *(fact.at, fact.who, fact.known_by, fact.wanted.via, fact.wanted.action),
             *(_text(fact.wanted.target), fact.problem and _text(fact.problem)),
-            json.dumps({name: _text(str(value)) for name, value in fact.wanted.details.items()}),
+            json.dumps({name: _clean(value) for name, value in fact.wanted.details.items()}, default=str),
         ],
     )
+
+
+def _clean(value: Any) -> Any:
+    return _text(value) if isinstance(value, str) else value
 
 
 def _text(text: str) -> str:
