@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -12,12 +13,13 @@ import psutil
 from analytics_platform.local import broker
 from analytics_platform.local.jars import install_jars
 from analytics_platform.local.process import free_port
-from analytics_platform_tests.bench.certificates import issue
+from analytics_platform.security.certificate_files import CertificateFolder, Holder
 from analytics_platform_tests.bench.topic import produce
 from analytics_platform_tests.brokers import fresh_database, running, running_postgres
 from analytics_platform_tests.proofs.report import ROOT
 
 JARS = ROOT / ".state" / "jars"
+SERVER = Holder("broker", ("127.0.0.1",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +52,14 @@ def opened(encoding: str, environment: Mapping[str, str]) -> Generator[Ground]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         ports, tls_port = broker.Ports(broker=free_port(0), controller=free_port(0)), free_port(0)
-        certificates = issue(folder / "certificates")
+        certificates = CertificateFolder(folder / "certificates")
+        certificates.provide([SERVER], datetime.now(UTC))
         settings = {
             "listeners": f"PLAINTEXT://127.0.0.1:{ports.broker},TLS://127.0.0.1:{tls_port},"
             f"CONTROLLER://127.0.0.1:{ports.controller}",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,TLS:SSL,CONTROLLER:PLAINTEXT",
             "ssl.keystore.type": "PEM",
-            "ssl.keystore.location": str(certificates.broker),
+            "ssl.keystore.location": str(certificates.of(SERVER.name)),
         }
         member = broker.Membership(cluster=broker.new_cluster_id(), settings=settings)
         classpath = install_jars(JARS, lambda _: None)
@@ -65,7 +68,7 @@ def opened(encoding: str, environment: Mapping[str, str]) -> Generator[Ground]:
         yield Ground(
             plain=f"127.0.0.1:{ports.broker}",
             encrypted=f"127.0.0.1:{tls_port}",
-            authority=certificates.authority,
+            authority=certificates.trust,
             encoding=encoding,
             new_dsn=lambda: stack.enter_context(fresh_database(postgres)),
             servant=_postmaster(postgres.folder),

@@ -2,11 +2,13 @@
 
 import json
 import ssl
+from datetime import UTC, datetime
 
 import pytest
 
-from analytics_platform_tests.bench.certificates import issue
+from analytics_platform.security.certificate_files import CertificateFolder
 from analytics_platform_tests.bench.figures import NAMES, Growth, figures, marginal, missing
+from analytics_platform_tests.bench.ground import SERVER
 from analytics_platform_tests.bench.readme import FIRST, LAST, with_section
 from analytics_platform_tests.bench.report import Measured, write_report
 from analytics_platform_tests.bench.runner import Run
@@ -118,14 +120,15 @@ def test_the_readme_has_the_marks():
 
 
 def test_certificates_are_good_for_the_loopback_and_for_who_trusts_their_authority(tmp_path):
-    found = issue(tmp_path)
+    found = CertificateFolder(tmp_path)
+    found.provide([SERVER], datetime.now(UTC))
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(found.broker)
-    assert _shake(server, ssl.create_default_context(cafile=str(found.authority)), "127.0.0.1")
+    server.load_cert_chain(found.of(SERVER.name))
+    assert _shake(server, ssl.create_default_context(cafile=str(found.trust)), "127.0.0.1")
     with pytest.raises(ssl.SSLCertVerificationError):
         _shake(server, ssl.create_default_context(), "127.0.0.1")
     with pytest.raises(ssl.SSLCertVerificationError):
-        _shake(server, ssl.create_default_context(cafile=str(found.authority)), "127.0.0.2")
+        _shake(server, ssl.create_default_context(cafile=str(found.trust)), "127.0.0.2")
 
 
 def _shake(server, client, host):
