@@ -11,13 +11,10 @@ from uuid import UUID
 
 from analytics_platform.catalog import catalog_of
 from analytics_platform.facts import Schema, SchemaFormat, StreamSchemas
-from analytics_platform.lake.duckdb import connect as connect_duckdb
 from analytics_platform.ledger.postgres import dirty, timers
-from analytics_platform.ledger.postgres.lease import ensure_pipeline
-from analytics_platform.pipeline.parts import Limits, Parts, Tables
-from analytics_platform.postgres import connect, migrate
 from analytics_platform.product import Encoding, FromField, FromHeader, Key, Life, Model, Stream, Window
 from analytics_platform_tests.fakes import FakeKafka, FakeRecord
+from analytics_platform_tests.pipeline import orders
 from analytics_platform_tests.pipeline.orders import lease
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -137,19 +134,7 @@ class Clock:
 @contextmanager
 def opened(dsn, folder, kafka, *, now: Callable[[], datetime] | None = None, reached=lambda _: None, pipeline=HOUSE):
     """The pipeline's parts on a real ledger and real tables."""
-    with connect(dsn, application="test") as ledger:
-        migrate(ledger)
-        ensure_pipeline(ledger, pipeline.name)
-        parts = Parts(
-            pipeline=pipeline,
-            ledger=ledger,
-            reader=kafka.reader(),
-            query=connect_duckdb(threads=1),
-            schemas=SCHEMAS,
-            tables=Tables.open(folder, pipeline, SCHEMAS, reached),
-            limits=Limits(lease_seconds=60, quiet_seconds=0, cycle_seconds=0),
-            reached=reached,
-        )
+    with orders.opened(dsn, folder, kafka, reached, pipeline, SCHEMAS) as parts:
         yield parts if now is None else replace(parts, now=now)
 
 

@@ -93,7 +93,7 @@ def kafka_with(logs):
 
 
 @contextmanager
-def opened(dsn, folder, kafka, reached=lambda _: None, pipeline=SHOP):
+def opened(dsn, folder, kafka, reached=lambda _: None, pipeline=SHOP, schemas=SCHEMAS, keys=None):
     """The pipeline's parts on a real ledger and real tables; a lease ends as soon as nothing is left."""
     with connect(dsn, application="test") as ledger:
         migrate(ledger)
@@ -103,8 +103,9 @@ def opened(dsn, folder, kafka, reached=lambda _: None, pipeline=SHOP):
             ledger=ledger,
             reader=kafka.reader(),
             query=connect_duckdb(threads=1),
-            schemas=SCHEMAS,
-            tables=Tables.open(folder, pipeline, SCHEMAS, reached),
+            schemas=schemas,
+            tables=Tables.open(folder, pipeline, schemas, reached),
+            keys=keys,
             limits=Limits(lease_seconds=60, quiet_seconds=0, cycle_seconds=0),
             reached=reached,
         )

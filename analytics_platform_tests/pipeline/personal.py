@@ -8,14 +8,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from analytics_platform.facts import Schema, SchemaFormat, StreamSchemas
-from analytics_platform.lake.duckdb import connect as connect_duckdb
-from analytics_platform.ledger.postgres.lease import ensure_pipeline
-from analytics_platform.pipeline.parts import Limits, Parts, Tables
-from analytics_platform.postgres import connect, migrate
 from analytics_platform.product.privacy import Privacy, Treatment
 from analytics_platform.security.privacy.key_files import KeyFiles
 from analytics_platform_tests.fakes import FakeKafka, FakeRecord
-from analytics_platform_tests.pipeline.orders import PROPERTIES, SHOP, START, kafka_with
+from analytics_platform_tests.pipeline.orders import PROPERTIES, SHOP, START, kafka_with, opened
 
 TEXT = {"type": "string"}
 FIELDS = {"customer": {"type": "integer"}, "name": TEXT, "mail": TEXT, **PROPERTIES}
@@ -74,18 +70,7 @@ def shop_with(privacy):
 @contextmanager
 def opened_personal(dsn, folder, logs, privacy=PRIVACY, keys=None, reached=lambda _: None):
     """The pipeline's parts over logs or a broker; keys lie in `<folder>.keys` unless others are given."""
-    kafka, pipeline = logs if isinstance(logs, FakeKafka) else kafka_with(logs), shop_with(privacy)
-    with connect(dsn, application="test") as ledger:
-        migrate(ledger)
-        ensure_pipeline(ledger, pipeline.name)
-        yield Parts(
-            pipeline=pipeline,
-            ledger=ledger,
-            reader=kafka.reader(),
-            query=connect_duckdb(threads=1),
-            schemas=SCHEMAS,
-            tables=Tables.open(folder, pipeline, SCHEMAS, reached),
-            keys=KeyFiles(folder.with_name(f"{folder.name}.keys")) if keys is None else keys,
-            limits=Limits(lease_seconds=60, quiet_seconds=0, cycle_seconds=0),
-            reached=reached,
-        )
+    kafka = logs if isinstance(logs, FakeKafka) else kafka_with(logs)
+    keys = KeyFiles(folder.with_name(f"{folder.name}.keys")) if keys is None else keys
+    with opened(dsn, folder, kafka, reached, shop_with(privacy), SCHEMAS, keys) as parts:
+        yield parts
