@@ -3,7 +3,7 @@
 import getpass
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -204,7 +204,6 @@ def _dagster(place: Place, there: tuple[str, ...], options: UpOptions) -> list[M
     """Schema task, code server, daemon, webserver: the code server first, or the others would wait for it."""
     dagster = place.dagster
     postgres = tuple(name for name in there if name == "postgres")
-    urls = {name: f"http://{HOST}:{port}" for name, port in place.ports.items()}
     schema = Member(
         part=place.as_roles(dagster_processes.schema_task(dagster), LedgerRole.READER),
         after=postgres,
@@ -224,14 +223,17 @@ def _dagster(place: Place, there: tuple[str, ...], options: UpOptions) -> list[M
         after=ready,
         prepare=lambda: _before_daemon(place),
     )
-    members = [schema, code_server, *([] if place.settings.stock else [_warm(place)]), daemon]
-    if options.with_webserver:
-        part = place.as_roles(dagster_processes.webserver(dagster), LedgerRole.READER)
-        members.append(Member(part=part, after=ready, address=urls["webserver"]))
-    if place.settings.read_only_ui:
-        part = place.as_roles(dagster_processes.webserver(dagster, is_read_only=True), LedgerRole.READER)
-        members.append(Member(part=part, after=ready, address=urls[dagster_processes.READ_ONLY]))
-    return members
+    warm = [] if place.settings.stock else [_warm(place)]
+    return [schema, code_server, *warm, daemon, *_webservers(place, ready, options)]
+
+
+def _webservers(place: Place, ready: tuple[str, ...], options: UpOptions) -> Iterator[Member]:
+    """The UI, and the one in which nobody can start anything."""
+    wanted = {False: options.with_webserver, True: place.settings.read_only_ui}
+    for is_read_only in (each for each, is_wanted in wanted.items() if is_wanted):
+        part = dagster_processes.webserver(place.dagster, is_read_only=is_read_only)
+        address = f"http://{HOST}:{place.ports[part.name]}"
+        yield Member(part=place.as_roles(part, LedgerRole.READER), after=ready, address=address)
 
 
 def _warm(place: Place) -> Member:

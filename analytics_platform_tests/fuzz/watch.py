@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def _process(given: Slice) -> tuple[int | None, Outcome]:
             child = subprocess.Popen(argv, stdout=said, stderr=errors, env={**os.environ, "TMPDIR": folder})
             look = _Look(child.pid, place)
             while (problem := look.problem()) is None and child.poll() is None:
-                time.sleep(LOOK_SECONDS)
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(LOOK_SECONDS)
             child.kill()
             child.wait()
         for data in Path(folder).rglob("PG_VERSION"):  # a killed child's database outlives it

@@ -20,6 +20,7 @@ from analytics_platform.security.cluster import for_librdkafka
 from analytics_platform.security.parts import PartName
 from analytics_platform.settings import KafkaProtocol, read_settings
 from analytics_platform_tests.proofs.access_by_hand import DRIFTS, SECONDS, Binding, bindings
+from analytics_platform_tests.proofs.instances import pause
 from analytics_platform_tests.proofs.report import Report
 from analytics_platform_tests.secured import SecuredKafka, running_secured_kafka
 
@@ -185,7 +186,7 @@ def _seen(ground: Ground, wanted: list[str]) -> list[str]:
     """What is named, once the broker shows what was done by hand; after a while whatever is named then."""
     deadline = time.monotonic() + SECONDS
     while (found := sorted(ground.drift())) != sorted(wanted) and time.monotonic() < deadline:
-        time.sleep(0.1)
+        pause(0.1)
     return found
 
 

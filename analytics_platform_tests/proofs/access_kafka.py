@@ -156,7 +156,7 @@ class Ground:
     def taken(self, acls: set[Acl]) -> list[Flip]:
         """Each ACL that there is, taken away."""
         return [
-            Flip(name=f"without: {acl}", turned=partial(self._without, acl), turns=_turned_by(acl))
+            Flip(name=f"without: {acl}", turned=partial(self._turned, acl, given=False), turns=_turned_by(acl))
             for acl in sorted(acls)
         ]
 
@@ -168,7 +168,7 @@ class Ground:
             for who, column in missing
         ]
         return [
-            Flip(name=f"with: {acl}", turned=partial(self._with, acl), turns=(_name(who, column),))
+            Flip(name=f"with: {acl}", turned=partial(self._turned, acl, given=True), turns=(_name(who, column),))
             for acl, who, column in acls
         ]
 
@@ -191,20 +191,13 @@ class Ground:
             client.patiently(lambda: column.does(client, column.on), PATIENCE_SECONDS)
 
     @contextmanager
-    def _without(self, acl: Acl) -> Generator[None]:
-        self._change(acl, wanted=False)
+    def _turned(self, acl: Acl, *, given: bool) -> Generator[None]:
+        """An ACL given, or taken away, for as long as the context lasts."""
+        self._change(acl, wanted=given)
         try:
             yield
         finally:
-            self._change(acl, wanted=True)
-
-    @contextmanager
-    def _with(self, acl: Acl) -> Generator[None]:
-        self._change(acl, wanted=True)
-        try:
-            yield
-        finally:
-            self._change(acl, wanted=False)
+            self._change(acl, wanted=not given)
 
     def _change(self, acl: Acl, *, wanted: bool) -> None:
         difference = Difference(item=acl, wanted="" if wanted else None, found=None if wanted else "")
