@@ -25,8 +25,7 @@ def scan(folder: Path, as_json: bool) -> None:
     if as_json:
         say_json([asdict(finding) for finding in found])
     else:
-        for finding in found:
-            click.echo(str(finding))
+        click.echo("\n".join(map(str, found)) or "no secret found")
     sys.exit(1 if found else 0)
 
 

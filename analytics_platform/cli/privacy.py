@@ -3,7 +3,7 @@
 import getpass
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -68,11 +68,12 @@ def audit(as_json: bool) -> None:
     that look like an e-mail address.
     """
     settings = read_settings()
-    found = [row for stream in _protected(settings) for row in _in_the_clear(stream, settings)]
+    protected = _protected(settings)
+    found = [row for stream in protected for row in _in_the_clear(stream, settings)]
     if as_json:
         say_json(found)
-    for row in [] if as_json else found:
-        click.echo(f"{row['table']}: {row['rows']} rows of batches {row['first']} to {row['last']}: {row['what']}")
+    else:
+        _say(protected, found)
     sys.exit(1 if found else 0)
 
 
@@ -85,6 +86,15 @@ def rotate(as_json: bool) -> None:
         say_json({"wrapping": number})
     else:
         click.echo(f"all keys are under wrapping key {number}")
+
+
+def _say(protected: Sequence[Stream], found: Sequence[Mapping[str, Any]]) -> None:
+    for row in found:
+        click.echo(f"{row['table']}: {row['rows']} rows of batches {row['first']} to {row['last']}: {row['what']}")
+    if not protected:
+        click.echo("nothing is protected here: schemas/privacy.yaml says what is to be")
+    elif not found:
+        click.echo(f"nothing that is protected is in the clear, of {', '.join(stream.name for stream in protected)}")
 
 
 def _protected(settings: Settings) -> list[Stream]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from analytics_platform.local.waiting import pause
+from analytics_platform.security.private_file import write_private
 from analytics_platform.settings import instance_file
 
 FIRST_START = "first-start"
@@ -62,12 +63,9 @@ def load_instance(state_dir: Path) -> Instance:
 
 
 def save_instance(state_dir: Path, instance: Instance) -> None:
-    """Replace the record in one step, so that no reader ever sees half of it."""
+    """Replace the record in one step, so that no reader ever sees half of it; only its owner sees any."""
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = instance_file(state_dir)
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(asdict(instance), indent=1))
-    draft.replace(path)
+    write_private(instance_file(state_dir), json.dumps(asdict(instance), indent=1).encode())
 
 
 def stopped(instance: Instance) -> Instance:
