@@ -214,7 +214,7 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "schema_writes": "commit",
         "jar_dir": str(state_dir / "jars"),
         "kafka_bootstrap": "127.0.0.1:9092",
-        "kafka_protocol": "PLAINTEXT",
+        "kafka_protocol": "SSL",
         "kafka_ca_file": "",
         "kafka_certificate_file": "",
         "kafka_key_file": "",

@@ -1,5 +1,6 @@
 """`ap access client`: what somebody needs to connect to this instance's broker with a client of their own."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from analytics_platform.local.ports import HOST
 from analytics_platform.pipeline.access import declared_access
 from analytics_platform.security.access_file import Shows
 from analytics_platform.security.access_wanted import wanted_principals
+from analytics_platform.security.certificate_files import Holder
 from analytics_platform.security.cluster import Cluster, as_properties, for_java, for_librdkafka
 from analytics_platform.security.private_file import write_private
 from analytics_platform.settings import KafkaProtocol, Settings, read_settings
@@ -58,9 +60,14 @@ def _shown_by(name: str, settings: Settings) -> Shows:
 def _handed_over(name: str, shows: Shows, out: Path, settings: Settings) -> Cluster:
     """The files that NAME shows, in `out`; raises LocalError where this instance has none."""
     folders, ports = AccessFolders(settings.state_dir), load_instance(settings.state_dir).ports
-    secret = folders.passwords / name if shows is Shows.PASSWORD else folders.certificates.of(name)
-    if not (secret.exists() and folders.certificates.trust.exists()):
-        raise LocalError("access", f"there is no {secret}", "`ap up` makes it, where its own broker is secured")
+    if not folders.certificates.trust.exists():
+        raise LocalError("access", f"there is no {folders.certificates.trust}", "`ap up` makes it with its own broker")
+    secret = folders.passwords / name
+    if shows is Shows.CERTIFICATE:
+        folders.certificates.provide([Holder(name)], datetime.now(UTC))
+        secret = folders.certificates.of(name)
+    elif not secret.exists():
+        raise LocalError("access", f"{name} has no password yet", "`ap up` makes it, or `ap access apply --passwords`")
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_private(out / CA, folders.certificates.trust.read_bytes())
     if shows is Shows.PASSWORD:

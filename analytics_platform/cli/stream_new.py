@@ -58,7 +58,7 @@ def command(name: str, topic: str, sample: int, pipeline: str | None, owner: str
     settings = read_settings()
     _require_new(name, settings.schema_dir)
     stream = Stream(name=name, topic=topic, pipeline=pipeline or name, description=DESCRIPTION, owner=owner)
-    found = read_sample(cluster_of(settings, PartName.OPERATOR), topic, sample, known_schemas(settings.schema_dir))
+    found = read_sample(cluster_of(settings, PartName.SAMPLER), topic, sample, known_schemas(settings.schema_dir))
     draft = draft_stream(stream, found)
     files = files_of(draft, settings.schema_dir)
     if not dry_run:

@@ -22,6 +22,7 @@ class PartName(StrEnum):
     DEAD_LETTERS = "dead-letters"
     WATCHER = "watcher"
     OPERATOR = "operator"
+    SAMPLER = "sampler"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +54,12 @@ def parts_of(declared: Catalog) -> list[Part]:
         Part(name=PartName.DEAD_LETTERS, about="sends rows that silver will not hold", grants=dead),
         Part(name=PartName.WATCHER, about="looks for consumer groups that nobody registered", grants=known | {groups}),
         Part(name=PartName.OPERATOR, about="`ap` and its status line, on this machine", grants=sources | {groups}),
+        Part(name=PartName.SAMPLER, about="`ap stream new`: looks at undeclared topics", grants=SAMPLING),
     ]
     return sorted(parts, key=lambda part: part.name)
 
 
+SAMPLING = frozenset({Grant(Operation.READ, Resource(Kind.TOPIC, EVERY))})
 # ALTER of the cluster makes ACLs and passwords: whoever has it can give itself the rest. Records it cannot read yet.
 ADMINISTRATION = frozenset(
     {

@@ -1,15 +1,19 @@
 """Keys, authority and passwords change under a broker that is running, and everybody goes on."""
 
+import stat
 from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 from confluent_kafka import Producer
 
+from analytics_platform.cli.access_client import client_command
 from analytics_platform.errors import AclMissingError, DistrustError, KafkaError, LocalError
 from analytics_platform.ingest.kafka.client import Client
 from analytics_platform.ingest.kafka.fetch import KafkaReader
 from analytics_platform.local.broker_access import AccessFolders, grant
+from analytics_platform.local.instance import Instance, save_instance
 from analytics_platform.local.rotation import (
     Step,
     revoke,
@@ -53,6 +57,29 @@ def test_old_and_new_certificates_are_good_while_the_broker_shows_a_new_one(own)
         reader.offsets(["bids"])  # over the connection that was open
     assert certificates.of(PartName.PLANNER).read_bytes() != old
     offsets(own)
+
+
+def test_what_is_handed_over_lets_a_stock_client_write_and_no_more(own, tmp_path):
+    port = int(own.kafka_bootstrap.rpartition(":")[2])
+    save_instance(own.state_dir, Instance(ports={"broker": port, "broker-people": port + 1}))
+    AccessFolders(own.state_dir).certificates.of(HOUSE).unlink()  # as of a name that was added while the broker ran
+    shown = handed_over(own, HOUSE, tmp_path / "out")
+    assert stat.S_IMODE((tmp_path / "out" / f"{HOUSE}.pem").stat().st_mode) == 0o600
+    producer, failed = Producer(shown), []
+    for topic in ("bids", "unheard-of"):
+        producer.produce(topic, b"x", on_delivery=lambda error, sent: error and failed.append(sent.topic()))
+    assert producer.flush(60) == 0
+    assert failed == ["unheard-of"]
+
+
+def handed_over(settings, name, out):
+    """The configuration of librdkafka that `ap access client` writes."""
+    environment = {f"AP_{key.upper()}": str(value) for key, value in AccessFolders(settings.state_dir).settings.items()}
+    environment |= {"AP_STATE_DIR": str(settings.state_dir), "AP_KAFKA_BOOTSTRAP": settings.kafka_bootstrap}
+    done = CliRunner().invoke(client_command, [name, "--out", str(out)], env=environment)
+    assert done.exit_code == 0, done.output
+    lines = (out / "librdkafka.properties").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines)
 
 
 def test_an_authority_is_changed_under_a_producer_that_never_stops(own, tmp_path):

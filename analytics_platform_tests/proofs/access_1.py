@@ -89,7 +89,7 @@ def _turn_rules(report: Report, side: Side) -> None:
     system = side.cells[0].system
     report.figure(f"rules_turned_{system}", len(side.flips))
     report.claim(f"{system}: each rule that is turned round turns its cells red", not quiet and bool(side.flips))
-    again = [each.cell.name for each in try_all(side.cells) if each.problem is not None]
+    again = [f"{each.cell.name} {each.problem}" for each in try_all(side.cells) if each.problem is not None]
     report.claim(f"{system}: afterwards each cell is as before {again or ''}", not again)
 
 
@@ -129,7 +129,7 @@ def _wrong(kafka: SecuredKafka, folder: Path) -> dict[str, tuple[Cluster, str]]:
         "a foreign CA's client": (replace(right, certificate_file=str(strangers.of("planner"))), "refuses our certif"),
         "no certificate": (replace(right, certificate_file=""), "asks for a certificate, and we show none"),
         "an expired certificate": (replace(right, certificate_file=str(late)), "is expired"),
-        "a wrong password": (kafka.known("planner", password), "no user planner with this password"),
+        "a wrong password": (kafka.known("planner", password), "no user planner with the password in"),
     }
 
 

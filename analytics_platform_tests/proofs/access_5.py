@@ -91,10 +91,12 @@ def _ask(report: Report, instance: DrivenInstance) -> None:
 def _claim(report: Report, instance: DrivenInstance) -> None:
     report.step("until the runs that were asked for are there")
     wanted = {"ana@example.com", "ben@example.com", "nobody known", "planner"}
-    await_true(lambda: wanted <= _askers(instance).keys(), WAIT_SECONDS, f"runs by {', '.join(sorted(wanted))}")
-    pause(5)
-    askers = _askers(instance)
-    report.figure("runs by who asked for them", askers)
+    try:
+        await_true(lambda: wanted <= _askers(instance).keys(), WAIT_SECONDS, f"runs by {', '.join(sorted(wanted))}")
+        pause(5)
+    finally:
+        askers = _askers(instance)
+        report.figure("runs by who asked for them", askers)
     report.claim("no forged name is believed", holds="the planner, honestly" not in askers)
     with instance.ledger() as ledger, instance.dagster() as dagster:
         facts = ledger.execute(

@@ -106,6 +106,7 @@ MATRIX = {
     "dead-letters": "D",
     "watcher": "s",
     "operator": "bps",
+    "sampler": "bpd",
     "auction-house": "bpBP",
     "web-shop": "BT",
     "billing": "P",

@@ -102,7 +102,7 @@ def test_quotas_are_spelt_as_kafka_spells_them_and_may_be_everybodys():
 
 def test_without_a_file_only_the_parts_may_do_something():
     names = {principal.name for principal in wanted_principals(ORDERS, parse_access(None))}
-    assert names == {"admin", "planner", "worker", "dead-letters", "watcher", "operator"}
+    assert names == {"admin", "planner", "worker", "dead-letters", "watcher", "operator", "sampler"}
 
 
 def test_an_empty_file_says_nothing():
