@@ -33,7 +33,6 @@ class LeasesAtOnce(QueuedRunCoordinator):
         """Called once in each process that has a coordinator, and so in the daemon."""
         super().register_instance(instance)
         quicken_sensors()
-        name_viewers()
 
     def submit_run(self, context: SubmitRunContext) -> DagsterRun:
         """Start a lease, queue anything else under its pipeline's name (limits: dagster.yaml); each with who asked."""
@@ -65,32 +64,21 @@ def quicken_sensors() -> bool:
     return True
 
 
-def name_viewers() -> bool:
-    """Have the webserver give a backfill the tags of who asked for it: its runs come later, from the daemon.
+def asked_of(source: Any) -> dict[str, str]:
+    """The tags of what is asked for by a request to the UI; `source` is the request."""
+    from analytics_platform.settings import read_settings  # not at the import: only who has a user pays for psycopg
 
-    Fills in a method that open-source Dagster calls and leaves empty; a test tells if it no longer does.
-    """
-    if "dagster_webserver" not in sys.modules:  # not the webserver
-        return False
-    context: Any = sys.modules["dagster._core.workspace.context"].WorkspaceRequestContext
-    context.get_viewer_tags = lambda self: _asked_at_the_ui(self.source)
-    return True
+    header = read_settings().ui_user_header
+    headers = getattr(source, "headers", {})
+    return asked_at_the_ui(headers.get(header) if header else None, header, getpass.getuser())
 
 
 def _asked(context: SubmitRunContext) -> dict[str, str]:
     """Who asked for the run, unless it says so truly already."""
     source = getattr(context.workspace, "source", None)
     if source is not None:
-        return _asked_at_the_ui(source)
+        return asked_of(source)
     return asked_elsewhere(context.dagster_run.tags, getpass.getuser())
-
-
-def _asked_at_the_ui(source: Any) -> dict[str, str]:
-    from analytics_platform.settings import read_settings  # not at the import: only who has a user pays for psycopg
-
-    header = read_settings().ui_user_header
-    headers = getattr(source, "headers", {})
-    return asked_at_the_ui(headers.get(header) if header else None, header, getpass.getuser())
 
 
 def _pipeline_of(context: SubmitRunContext) -> str | None:

@@ -22,6 +22,7 @@ READ_ONLY = "read-only"  # the second UI, and its port
 SCHEMA_NOTE = "schema-of-version"
 MODULE = "analytics_platform.definitions.location"
 WARM = "analytics_platform.definitions.warm"
+WEBSERVER = "analytics_platform.definitions.webserver"
 PREPARE = "analytics_platform.definitions.prepare:prepare"
 HEARTBEAT_STALE = timedelta(seconds=90)  # the daemon writes one every 30 s
 FAILURES = """
@@ -103,7 +104,7 @@ def webserver(place: DagsterPlace, *, is_read_only: bool = False) -> Part:
     """The UI; a read-only one shows everything and starts nothing."""
     name = READ_ONLY if is_read_only else "webserver"
     port = place.ports[name]
-    argv = ["dagster_webserver", "--host", HOST, "--port", str(port), "--workspace", str(ROOT / "workspace.yaml")]
+    argv = [WEBSERVER, "--host", HOST, "--port", str(port), "--workspace", str(ROOT / "workspace.yaml")]
     argv += ["--log-format", "json", *(["--read-only"] if is_read_only else [])]
     return _part(place, name, argv, ready=lambda: _serves(port))
 

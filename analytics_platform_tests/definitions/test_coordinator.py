@@ -1,7 +1,6 @@
 """The one coordinator under the daemon's own queue: leases never wait, a pipeline's backfills go one by one."""
 
 import getpass
-import importlib
 import inspect
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -21,9 +20,10 @@ from dagster_graphql.implementation.execution import backfill
 
 from analytics_platform.catalog import catalog_of
 from analytics_platform.definitions.asked import ASKED_TAG, KNOWN_TAG, NO_PROXY, PLANNER
-from analytics_platform.definitions.coordinator import LeasesAtOnce, name_viewers
+from analytics_platform.definitions.coordinator import LeasesAtOnce
 from analytics_platform.definitions.intent import LEASE_TAG, QUEUE_TAG
 from analytics_platform.definitions.location import build
+from analytics_platform.definitions.webserver import name_viewers
 from analytics_platform.settings import ROOT
 from analytics_platform_tests.pipeline.orders import ORDERS, REVENUE
 
@@ -153,7 +153,6 @@ def test_a_backfill_from_the_ui_is_named_by_a_method_that_dagster_still_calls(mo
     monkeypatch.setenv("AP_UI_USER_HEADER", "x-forwarded-email")
     assert "get_viewer_tags()" in inspect.getsource(backfill)
     monkeypatch.setattr(WorkspaceRequestContext, "get_viewer_tags", WorkspaceRequestContext.get_viewer_tags)
-    importlib.import_module("dagster_webserver")  # whose presence says that this process is one
-    assert name_viewers()
+    name_viewers()
     context: Any = SimpleNamespace(source=request(**{"x-forwarded-email": "ana@x"}))
     assert WorkspaceRequestContext.get_viewer_tags(context)[ASKED_TAG] == "ana@x"
