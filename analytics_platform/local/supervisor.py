@@ -124,11 +124,13 @@ class Supervisor:
 
     def _look_at_start(self, part: Supervised) -> None:
         code = part.process.poll() if part.process else 1
+        if part.member.is_task and code is None:
+            return  # it takes as long as it takes
         if part.member.is_task and code == 0:
             self._enter(part, PartState.DONE)
         elif code is not None:
             self._fail(part, f"ended with {code} while starting")
-        elif not part.member.is_task and part.member.part.ready():
+        elif part.member.part.ready():
             self._finish(part)
         elif self.clock() - part.since > START_SECONDS:
             self._kill(part)

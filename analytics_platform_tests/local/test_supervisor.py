@@ -12,7 +12,7 @@ import pytest
 from analytics_platform.local.instance import MARKER, PART, PartState
 from analytics_platform.local.leftovers import end_leftovers, find_leftovers
 from analytics_platform.local.process import Part
-from analytics_platform.local.supervisor import Member, Supervisor, stages
+from analytics_platform.local.supervisor import START_SECONDS, Member, Supervisor, stages
 
 SLEEP = (sys.executable, "-c", "import signal; signal.pause()")
 
@@ -74,6 +74,16 @@ def test_a_part_that_keeps_ending_is_tried_less_and_less_often(tmp_path, supervi
     supervisor = supervise(Member(part=a_part(tmp_path, "broken", (sys.executable, "-c", "1/0"), ready=lambda: False)))
     tick_until(supervisor, lambda: supervisor.parts["broken"].restarts == 2)
     assert supervisor.parts["broken"].pause == 2.0
+
+
+def test_a_part_is_given_up_that_does_not_answer_and_a_task_may_take_its_time(tmp_path, supervise, events):
+    task, silent = a_part(tmp_path, "task"), a_part(tmp_path, "silent", ready=lambda: False)
+    supervisor = supervise(Member(part=task, is_task=True), Member(part=silent))
+    supervisor.tick()
+    now = supervisor.clock() + START_SECONDS + 1
+    supervisor.clock = lambda: now
+    supervisor.tick()
+    assert [supervisor.parts[name].restarts for name in ("task", "silent")] == [0, 1]
 
 
 def test_a_task_that_ends_well_lets_others_start(tmp_path, supervise):

@@ -8,7 +8,7 @@ What it works on are the usual settings (AP_*). It writes a line to FILE just be
 import json
 import os
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 import dagster as dg
+from dagster._utils.error import SerializableErrorInfo
 
 from analytics_platform.definitions.assets import pipeline_assets
 from analytics_platform.definitions.hours import partition_of
@@ -72,6 +73,13 @@ def say(place: Path, what: dict[str, object]) -> None:
         os.fsync(file.fileno())
 
 
+def reasons(error: SerializableErrorInfo | None) -> Iterator[str]:
+    """The first line of an error, and of all that caused it."""
+    while error is not None:
+        yield error.message.splitlines()[0]
+        error = error.cause
+
+
 @click.command()
 @click.option("--point", default="", help="a failpoint's name; none: never")
 @click.option("--hit", type=int, default=1, help="at which time")
@@ -95,7 +103,7 @@ def main(point: str, hit: int, signal_name: str, said: str, batch_rows: int) -> 
             raise_on_error=False,
         )
         failures = [e.event_specific_data for e in done.all_events if e.is_failure and e.is_step_event]
-    error = str(getattr(failures[0], "error", "")).splitlines()[0] if failures else ""
+    error = " because ".join(reasons(getattr(failures[0], "error", None))) if failures else ""
     causes = " ".join(type_name for type_name in ("FencedError", "StaleError") if type_name in str(failures))
     say(Path(said), {"ended": done.success, "error": error, "causes": causes})
 

@@ -11,6 +11,7 @@ NAMED: Mapping[str, tuple[str, ...]] = {  # tables whose rows somebody asked for
     "access_token": ("issued_by", "holder"),
     "access_token_revoked": ("revoked_by",),
     "dismissal": ("by",),
+    "erasure": ("erased_by",),
     "governance_fact": ("who",),
     "rework": ("requested_by",),
 }

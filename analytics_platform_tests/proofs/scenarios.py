@@ -20,6 +20,7 @@ from deltalake import DeltaTable
 
 from analytics_platform.ledger.postgres.timers import end_stream
 from analytics_platform.postgres import connect, migrate
+from analytics_platform.registry.sync import adopt
 from analytics_platform_tests.brokers import Kafka, Postgres, fresh_database
 from analytics_platform_tests.proofs.report import ROOT
 from analytics_platform_tests.stock import UNSECURED
@@ -69,6 +70,7 @@ class Scenario:
         with fresh_database(self.postgres) as self.dsn:
             with connect(self.dsn, application="proof") as ledger:
                 migrate(ledger)
+                adopt(ledger, ROOT / "schemas")  # as `ap up` does: a worker's role may not
             yield
 
     def work(self, *, point: str = "", hit: int = 1, batch_rows: int) -> dict[str, object]:
