@@ -15,6 +15,7 @@ from analytics_platform.errors import LocalError
 from analytics_platform.local import broker, database
 from analytics_platform.local.jars import install_jars
 from analytics_platform.local.process import Part, free_port, launch, stop, wait_ready
+from analytics_platform.postgres import connect, migrate
 
 START_SECONDS = 60.0  # two seconds on an idle machine; many workers may start at once
 STOP_SECONDS = 60.0  # on a busy machine
@@ -27,6 +28,11 @@ CLUSTER_SETTINGS = {
     "controller.quorum.fetch.timeout.ms": "1000",
     "num.replica.fetchers": "1",
 }
+TEMPLATE = "ledger_template"
+RIGHTS = """do $$ begin
+    execute format('revoke all on database %I from public', current_database());
+    execute format('grant connect on database %I to ap_planner, ap_worker, ap_service, ap_reader', current_database());
+end $$"""
 ATTEMPTS = 3  # between choosing a free port and binding it another test run may take it
 
 
@@ -153,15 +159,30 @@ def running(part: Part) -> Generator[int]:
 
 
 @contextmanager
-def fresh_database(postgres: Postgres) -> Generator[str]:
-    """The DSN of an empty database, dropped afterwards."""
+def fresh_database(postgres: Postgres, template: str = "template1") -> Generator[str]:
+    """The DSN of a database like `template`, which is empty, dropped afterwards."""
     name = f"test_{uuid4().hex}"
     with psycopg.connect(database.dsn(postgres.folder, "postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        made = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+        connection.execute(made)
         try:
             yield database.dsn(postgres.folder, name)
         finally:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def fresh_ledger(postgres: Postgres) -> Generator[str]:
+    """The DSN of a database with the ledger's tables and nothing in them: a copy, since migrations take longer."""
+    with psycopg.connect(database.dsn(postgres.folder, "postgres"), autocommit=True) as connection:
+        if not connection.execute("select 1 from pg_database where datname = %s", [TEMPLATE]).fetchone():
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
+            with connect(database.dsn(postgres.folder, TEMPLATE), application="test") as template:
+                migrate(template)
+    with fresh_database(postgres, TEMPLATE) as dsn:
+        with connect(dsn, application="test") as copy:  # what is allowed on a database is not copied with it
+            copy.execute(RIGHTS)
+        yield dsn
 
 
 def topic_names(prefix: str) -> Callable[[], str]:

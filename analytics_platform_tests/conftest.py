@@ -8,13 +8,13 @@ import psycopg
 import pytest
 from hypothesis import settings
 
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.postgres import connect
 from analytics_platform.security.parts import PartName
 from analytics_platform.settings import read_settings
 from analytics_platform_tests.brokers import (
     Kafka,
     Postgres,
-    fresh_database,
+    fresh_ledger,
     running_kafka,
     running_postgres,
     topic_names,
@@ -51,16 +51,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[Postgres]:
 
 @pytest.fixture
 def ledger_dsn(postgres: Postgres) -> Generator[str]:
-    """An empty database of this test's own."""
-    with fresh_database(postgres) as dsn:
+    """A database of this test's own, with the ledger's tables and nothing in them."""
+    with fresh_ledger(postgres) as dsn:
         yield dsn
 
 
 @pytest.fixture
 def ledger(ledger_dsn: str) -> Generator[psycopg.Connection]:
-    """A ledger of this test's own, with all its tables and nothing in them."""
+    """A connection to it, as its owner."""
     with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
         yield connection
 
 

@@ -13,7 +13,7 @@ from analytics_platform.errors import DeclarationError, LedgerError
 from analytics_platform.ledger.postgres import rework
 from analytics_platform.ledger.postgres.lease import ensure_pipeline
 from analytics_platform.ledger.rework import Kind, Order, OrderState
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.postgres import connect
 
 HOUR = datetime(2026, 11, 1, 12, tzinfo=UTC)
 NOTE = {"added": 1, "removed": 2, "before": {"published": 9}, "after": {"published": 8, "conflict": 1}, "rows": 9}
@@ -25,7 +25,6 @@ def ledger(ledger_dsn, monkeypatch, tmp_path):
     monkeypatch.setenv("AP_LEDGER_DSN", ledger_dsn)
     monkeypatch.setenv("AP_STATE_DIR", str(tmp_path))
     with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
         ensure_pipeline(connection, "auction_house")
         for number in (1, 2):
             connection.execute(

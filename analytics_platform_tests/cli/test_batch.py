@@ -15,7 +15,7 @@ from analytics_platform.ledger.postgres import planning
 from analytics_platform.ledger.postgres import rework as orders
 from analytics_platform.ledger.postgres.lease import ensure_pipeline
 from analytics_platform.ledger.rework import OrderRefusedError
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.postgres import connect
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -24,7 +24,6 @@ NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 def ledger(ledger_dsn):
     """bids/1 is published, bids/2 held, bids/3 planned."""
     with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
         ensure_pipeline(connection, "auction_house")
         for number in range(3):
             ranges = [OffsetRange(topic_id=UUID(int=1), partition=0, start=number, end=number + 1)]

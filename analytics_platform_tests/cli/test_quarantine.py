@@ -17,7 +17,6 @@ from analytics_platform.ledger import contract
 from analytics_platform.ledger.postgres.quarantine import dismiss, judged_by, tries
 from analytics_platform.ledger.redrive import plan_redrive
 from analytics_platform.ledger.rework import Kind
-from analytics_platform.postgres import connect, migrate
 from analytics_platform.product import Rule
 from analytics_platform.settings import read_settings
 from analytics_platform_tests.fakes import FakeRecord
@@ -120,8 +119,6 @@ def plan(parts, numbers):
 @pytest.fixture
 def ap(ledger_dsn, tmp_path):
     """Runs `ap quarantine …` on an instance that has published nothing."""
-    with connect(ledger_dsn, application="test") as ledger:
-        migrate(ledger)
     environment = {"AP_LEDGER_DSN": ledger_dsn, "AP_STATE_DIR": str(tmp_path)}
     return lambda *arguments: CliRunner().invoke(command, arguments, env=environment, catch_exceptions=False)
 

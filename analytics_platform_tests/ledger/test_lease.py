@@ -10,7 +10,7 @@ from analytics_platform.errors import FencedError
 from analytics_platform.facts import OffsetRange, Pins
 from analytics_platform.ledger.postgres import lease as leases
 from analytics_platform.ledger.postgres import planning
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.postgres import connect
 
 HOUR = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -18,7 +18,6 @@ HOUR = datetime(2026, 11, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def ledger(ledger_dsn):
     with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
         leases.ensure_pipeline(connection, "p")
         yield connection
 

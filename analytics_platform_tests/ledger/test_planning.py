@@ -9,7 +9,7 @@ import pytest
 from analytics_platform.facts import BatchState, OffsetRange, Pins
 from analytics_platform.ledger.postgres import planning
 from analytics_platform.ledger.postgres.lease import ensure_pipeline
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.postgres import connect
 
 TOPIC = UUID(int=7)
 NOW = datetime(2026, 11, 1, 12, 34, 56, tzinfo=UTC)
@@ -19,7 +19,6 @@ PINS = Pins(reader_schema_id=1)
 @pytest.fixture
 def ledger(ledger_dsn):
     with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
         ensure_pipeline(connection, "p")
         yield connection
 

@@ -12,7 +12,7 @@ from analytics_platform.facts import BatchId, Manifest, Outcome, Verdict
 from analytics_platform.ledger.manifest import from_json, to_json
 from analytics_platform.ledger.postgres import dirty, publication
 from analytics_platform.ledger.postgres import lease as leases
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.postgres import connect
 
 HOUR = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -20,7 +20,6 @@ HOUR = datetime(2026, 11, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def ledger(ledger_dsn):
     with connect(ledger_dsn, application="test") as connection:
-        migrate(connection)
         leases.ensure_pipeline(connection, "p")
         yield connection
 

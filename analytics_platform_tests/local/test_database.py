@@ -181,5 +181,5 @@ def test_damaged_data_is_never_overwritten(tmp_path):
 
 
 def test_each_test_has_a_database_of_its_own(ledger_dsn, postgres: Postgres):
-    assert ask(ledger_dsn, "select count(*) from pg_tables where schemaname = 'public'") == [(0,)]
+    assert ask(ledger_dsn, "select count(*) from batch") == [(0,)]
     assert ledger_dsn != postgres.dsn

@@ -5,7 +5,7 @@ from dataclasses import replace
 from analytics_platform.ledger.postgres import timers
 from analytics_platform.pipeline import has_unplanned, plan_all, to_wait_for
 from analytics_platform.product import BehindHeld
-from analytics_platform_tests.brokers import fresh_database
+from analytics_platform_tests.brokers import fresh_ledger
 from analytics_platform_tests.pipeline.checked import CHECKED_ORDERS, CHECKED_SHOP
 from analytics_platform_tests.pipeline.ordered import discard, is_worked_off, release, states
 from analytics_platform_tests.pipeline.orders import ORDERS, content, kafka_with, lease, opened, order
@@ -42,7 +42,7 @@ def test_waiting_and_going_on_come_to_the_same(postgres, tmp_path):
     for pipeline in (PATIENT, CHECKED_SHOP):
         kafka = kafka_with([BAD, []])
         place = tmp_path / str(len(found))
-        with fresh_database(postgres) as dsn, opened(dsn, place, kafka, pipeline=pipeline) as parts:
+        with fresh_ledger(postgres) as dsn, opened(dsn, place, kafka, pipeline=pipeline) as parts:
             held_and_more(parts, kafka)
             lease(parts, "more")
             discard(parts, 1)

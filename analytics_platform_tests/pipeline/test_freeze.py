@@ -17,7 +17,7 @@ from analytics_platform.pipeline import upkeep
 from analytics_platform.pipeline.freeze import FrozenModelError
 from analytics_platform.pipeline.models import is_due
 from analytics_platform.pipeline.recover import rebuild_ledger, survey
-from analytics_platform_tests.brokers import fresh_database
+from analytics_platform_tests.brokers import fresh_ledger
 from analytics_platform_tests.pipeline.house import Clock
 from analytics_platform_tests.pipeline.ordered import give, is_worked_off, progress_of, release, rework, states
 from analytics_platform_tests.pipeline.orders import (
@@ -130,7 +130,7 @@ def test_released_after_frozen_is_never_frozen(postgres, tmp_path):
     for contract in (CONTRACT, ""):
         kafka = kafka_with([GOOD, []])
         folder = tmp_path / f"tables-{bool(contract)}"
-        with fresh_database(postgres) as dsn, shop(dsn, folder, kafka, contract=contract) as parts:
+        with fresh_ledger(postgres) as dsn, shop(dsn, folder, kafka, contract=contract) as parts:
             broken(parts, kafka)
             if contract:
                 with pytest.raises(OrderRefusedError, match="nothing holds it back"):

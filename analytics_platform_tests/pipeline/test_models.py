@@ -12,7 +12,7 @@ from analytics_platform.ledger.postgres import dirty, planning, publication, tim
 from analytics_platform.pipeline import plan_all
 from analytics_platform.pipeline.models import is_due
 from analytics_platform.pipeline.watermarks import watermarks_now
-from analytics_platform_tests.brokers import fresh_database
+from analytics_platform_tests.brokers import fresh_ledger
 from analytics_platform_tests.pipeline.house import (
     HOUSE,
     MINUTE,
@@ -163,7 +163,7 @@ def test_every_winner_is_the_one_that_a_reader_of_the_log_would_name(ledger_dsn,
 def clean(postgres, tmp_path_factory):
     """The content of a run that nothing disturbed."""
     with (
-        fresh_database(postgres) as dsn,
+        fresh_ledger(postgres) as dsn,
         opened(dsn, tmp_path_factory.mktemp("clean"), random_house(seed=3, count=120)) as parts,
     ):
         lease(parts)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.ledger.rework import Kind, OrderRefusedError
-from analytics_platform_tests.brokers import fresh_database
+from analytics_platform_tests.brokers import fresh_ledger
 from analytics_platform_tests.pipeline import histories as h
 from analytics_platform_tests.pipeline.histories import CHECKED, HISTORIES, empty, opened, play
 from analytics_platform_tests.pipeline.ordered import discard, is_worked_off, release, rework, states
@@ -23,7 +23,7 @@ def retract(parts, *numbers):
 
 def retraction_is_exact(postgres, history, number):
     """Publish, retract, publish again; and the same history without the batch. Raises AssertionError."""
-    with TemporaryDirectory() as folder, fresh_database(postgres) as dsn:
+    with TemporaryDirectory() as folder, fresh_ledger(postgres) as dsn:
         kafka = empty()
         with opened(dsn, folder_of(folder), kafka, pipeline=CHECKED) as parts:
             play(parts, kafka, history)
@@ -35,7 +35,7 @@ def retraction_is_exact(postgres, history, number):
             assert is_worked_off(parts) and states(parts)[number] == "discarded"
             release(parts, number)
             assert h.everything(parts) == published and is_worked_off(parts)
-    with TemporaryDirectory() as folder, fresh_database(postgres) as dsn:
+    with TemporaryDirectory() as folder, fresh_ledger(postgres) as dsn:
         kafka = empty()
         with opened(dsn, folder_of(folder), kafka, pipeline=CHECKED) as parts:
             play(parts, kafka, history, without={number})
@@ -49,7 +49,7 @@ def release_is_exact(postgres, history, number):
     """
     found = []
     for pipeline in (CHECKED, without_contract()):
-        with TemporaryDirectory() as folder, fresh_database(postgres) as dsn:
+        with TemporaryDirectory() as folder, fresh_ledger(postgres) as dsn:
             kafka = empty()
             with opened(dsn, folder_of(folder), kafka, pipeline=pipeline) as parts:
                 play(parts, kafka, history, spoiled={number})

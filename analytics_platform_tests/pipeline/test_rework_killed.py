@@ -9,7 +9,7 @@ from analytics_platform.facts import Failpoint
 from analytics_platform.ledger.postgres import attempts
 from analytics_platform.ledger.postgres import rework as orders
 from analytics_platform.ledger.rework import Kind, OrderState
-from analytics_platform_tests.brokers import fresh_database
+from analytics_platform_tests.brokers import fresh_ledger
 from analytics_platform_tests.pipeline.checked import CHECKED_ORDERS, CHECKED_SHOP
 from analytics_platform_tests.pipeline.ordered import give, is_worked_off, progress_of
 from analytics_platform_tests.pipeline.orders import (
@@ -65,7 +65,7 @@ def worked_off(dsn, folder, kafka, kind):
 @pytest.mark.parametrize("point", IN_REWORK)
 @pytest.mark.parametrize("kind", ORDERED)
 def test_rework_killed_again_and_again_ends_as_if_it_had_not_been(postgres, ledger_dsn, tmp_path, kind, point):
-    with fresh_database(postgres) as dsn:
+    with fresh_ledger(postgres) as dsn:
         kafka, _ = prepared(dsn, tmp_path / "clean", kind)
         clean = worked_off(dsn, tmp_path / "clean", kafka, kind)
     kafka, order_id = prepared(ledger_dsn, tmp_path / "hurt", kind)

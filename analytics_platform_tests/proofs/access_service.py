@@ -84,8 +84,7 @@ class House:
 
     def batch(self) -> str:
         """A batch that is held, and that nobody has decided about."""
-        number = next(self.fresh)
-        ranges = [OffsetRange(topic_id=UUID(int=1), partition=0, start=number, end=number + 1)]
+        ranges = [OffsetRange(topic_id=UUID(int=next(self.fresh)), partition=0, start=0, end=1)]
         with connect(self.dsn, application="cells") as ledger:
             planning.record(ledger, "auction_house", "bids", ranges, Pins(reader_schema_id=1), NOW)
             row = ledger.execute("update batch set state = 'held' where state = 'planned' returning number").fetchone()

@@ -7,7 +7,7 @@ import pytest
 
 from analytics_platform.errors import DeclarationError, SchemaConflictError
 from analytics_platform.facts import SchemaFormat
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.postgres import connect
 from analytics_platform.registry import store
 from analytics_platform.registry.gate import gate
 from analytics_platform.registry.git import Repository
@@ -16,7 +16,7 @@ from analytics_platform.registry.publish import Registrar, Step
 from analytics_platform.registry.sync import adopt, sync
 from analytics_platform.registry.texts import Draft
 from analytics_platform.settings import ROOT
-from analytics_platform_tests.brokers import fresh_database
+from analytics_platform_tests.brokers import fresh_ledger
 from analytics_platform_tests.service.served import git, repository
 
 A = '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "long"}]}'
@@ -98,8 +98,7 @@ def test_from_git_alone_come_the_same_ids(registrar, ledger, folder, postgres):
     registrar.set_states("bids-value", store.read_snapshot(ledger).versions("bids-value")[:1], VersionState.DELETED)
     wanted = store.read_snapshot(ledger)
 
-    with fresh_database(postgres) as dsn, connect(dsn, application="test") as other:
-        migrate(other)
+    with fresh_ledger(postgres) as dsn, connect(dsn, application="test") as other:
         assert adopt(other, folder).problems == {}
         found = store.read_snapshot(other)
         after = Registrar(connection=other, folder=folder, repository=Repository.of(folder), patches=folder).publish(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from analytics_platform_tests.brokers import fresh_database
+from analytics_platform_tests.brokers import fresh_ledger
 from analytics_platform_tests.service.served import JSON, git, repository, serving
 
 A = {"type": "record", "name": "R", "fields": [{"name": "a", "type": "long"}]}
@@ -28,7 +28,7 @@ def served(ledger_dsn, tmp_path):
 def refusing(postgres, tmp_path_factory):
     """A registry with one schema, which no request below changes."""
     with (
-        fresh_database(postgres) as dsn,
+        fresh_ledger(postgres) as dsn,
         serving(dsn, repository(tmp_path_factory.mktemp("refusing"))) as found,
     ):
         found.register("s", A)

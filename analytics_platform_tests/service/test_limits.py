@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from analytics_platform.security.roles import Role
 from analytics_platform.service.app import ENDPOINTS
 from analytics_platform.service.limits import LIMITS, MOST_CLIENTS, Buckets, Cost
-from analytics_platform_tests.brokers import fresh_database
+from analytics_platform_tests.brokers import fresh_ledger
 from analytics_platform_tests.service.served import repository, serving
 from analytics_platform_tests.service.test_api import A
 from analytics_platform_tests.service.tokens import bearing, issued
@@ -65,7 +65,7 @@ def served(postgres_dsn, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def postgres_dsn(postgres):
-    with fresh_database(postgres) as dsn:
+    with fresh_ledger(postgres) as dsn:
         yield dsn
 
 

@@ -16,12 +16,12 @@ from analytics_platform.pipeline.governance.evidence import Evidence
 from analytics_platform.pipeline.governance.opening import desk_of, judge_for
 from analytics_platform.pipeline.governance.proposals import case_of, open_case
 from analytics_platform.pipeline.governance.voting import approve
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.postgres import connect
 from analytics_platform.registry.git import Repository
 from analytics_platform.registry.publish import Registrar
 from analytics_platform.registry.sync import adopt
 from analytics_platform.registry.texts import Draft, propose
-from analytics_platform_tests.brokers import fresh_database
+from analytics_platform_tests.brokers import fresh_ledger
 from analytics_platform_tests.service.served import repository
 from analytics_platform_tests.service.test_api import A, B
 
@@ -53,8 +53,7 @@ def here(ledger, tmp_path):
 @contextmanager
 def elsewhere(here, postgres) -> Generator[Registrar]:
     """The same project with a database of its own, as on somebody's machine."""
-    with fresh_database(postgres) as dsn, connect(dsn, application="test") as connection:
-        migrate(connection)
+    with fresh_ledger(postgres) as dsn, connect(dsn, application="test") as connection:
         adopt(connection, here.folder)
         yield Registrar(
             connection=connection, folder=here.folder, repository=here.repository, patches=here.folder.parent
@@ -123,7 +122,6 @@ def test_what_this_registry_let_through_itself_is_never_looked_at(here):
 def test_an_empty_registry_believes_the_git_that_it_is_filled_from(here, postgres):
     with elsewhere(here, postgres) as other:
         other.publish(draft("s", A), lambda *_: None)
-        with fresh_database(postgres) as dsn, connect(dsn, application="test") as restored:
-            migrate(restored)
+        with fresh_ledger(postgres) as dsn, connect(dsn, application="test") as restored:
             adopt(restored, here.folder)
             assert look_at_adopted(restored, here.folder, NOBODY, datetime.now(UTC)) == 0

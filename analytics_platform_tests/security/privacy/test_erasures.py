@@ -5,7 +5,6 @@ import shutil
 import psycopg
 import pytest
 
-from analytics_platform.postgres import migrate
 from analytics_platform.security.privacy.erasures import Erasure, apply_erasures, erase
 from analytics_platform.security.privacy.key_files import KeyFiles
 
@@ -15,7 +14,6 @@ REQUEST = Erasure(subject=ANA, kind="person", erased_by="ada", reason="request 4
 
 @pytest.fixture
 def facts(ledger):
-    migrate(ledger)
     return ledger
 
 
