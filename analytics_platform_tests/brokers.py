@@ -29,10 +29,6 @@ CLUSTER_SETTINGS = {
     "num.replica.fetchers": "1",
 }
 TEMPLATE = "ledger_template"
-RIGHTS = """do $$ begin
-    execute format('revoke all on database %I from public', current_database());
-    execute format('grant connect on database %I to ap_planner, ap_worker, ap_service, ap_reader', current_database());
-end $$"""
 ATTEMPTS = 3  # between choosing a free port and binding it another test run may take it
 
 
@@ -163,8 +159,8 @@ def fresh_database(postgres: Postgres, template: str = "template1") -> Generator
     """The DSN of a database like `template`, which is empty, dropped afterwards."""
     name = f"test_{uuid4().hex}"
     with psycopg.connect(database.dsn(postgres.folder, "postgres"), autocommit=True) as connection:
-        made = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
-        connection.execute(made)
+        names = map(sql.Identifier, (name, template))
+        connection.execute(sql.SQL("create database {} template {}").format(*names))
         try:
             yield database.dsn(postgres.folder, name)
         finally:
@@ -179,9 +175,10 @@ def fresh_ledger(postgres: Postgres) -> Generator[str]:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
             with connect(database.dsn(postgres.folder, TEMPLATE), application="test") as template:
                 migrate(template)
+                template.execute("delete from migration where name like 'roles.sql%'")
     with fresh_database(postgres, TEMPLATE) as dsn:
-        with connect(dsn, application="test") as copy:  # what is allowed on a database is not copied with it
-            copy.execute(RIGHTS)
+        with connect(dsn, application="test") as copy:
+            migrate(copy)  # roles only: what they may do with a database is not copied with it
         yield dsn
 
 

@@ -62,12 +62,7 @@ def _handed_over(name: str, shows: Shows, out: Path, settings: Settings) -> Clus
     folders, ports = AccessFolders(settings.state_dir), load_instance(settings.state_dir).ports
     if not folders.certificates.trust.exists():
         raise LocalError("access", f"there is no {folders.certificates.trust}", "`ap up` makes it with its own broker")
-    secret = folders.passwords / name
-    if shows is Shows.CERTIFICATE:
-        folders.certificates.provide([Holder(name)], datetime.now(UTC))
-        secret = folders.certificates.of(name)
-    elif not secret.exists():
-        raise LocalError("access", f"{name} has no password yet", "`ap up` makes it, or `ap access apply --passwords`")
+    secret = _password(name, folders) if shows is Shows.PASSWORD else _certificate(name, folders)
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_private(out / CA, folders.certificates.trust.read_bytes())
     if shows is Shows.PASSWORD:
@@ -86,6 +81,18 @@ def _handed_over(name: str, shows: Shows, out: Path, settings: Settings) -> Clus
         ca_file=str(out / CA),
         certificate_file=str(out / secret.name),
     )
+
+
+def _password(name: str, folders: AccessFolders) -> Path:
+    if not (kept := folders.passwords / name).exists():
+        raise LocalError("access", f"{name} has no password yet", "`ap up` makes it, or `ap access apply --passwords`")
+    return kept
+
+
+def _certificate(name: str, folders: AccessFolders) -> Path:
+    """Made where it is missing: the broker believes whatever its authority signs."""
+    folders.certificates.provide([Holder(name)], datetime.now(UTC))
+    return folders.certificates.of(name)
 
 
 def _lines(found: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ import sqlalchemy
 from analytics_platform.errors import LocalError
 from analytics_platform.local import database
 from analytics_platform.local.process import launch, start_time, stop, wait_ready
-from analytics_platform_tests.brokers import START_SECONDS, Postgres, running, running_postgres
+from analytics_platform_tests.brokers import START_SECONDS, Postgres, fresh_database, running, running_postgres
 
 
 @pytest.fixture(scope="module")
@@ -181,5 +181,7 @@ def test_damaged_data_is_never_overwritten(tmp_path):
 
 
 def test_each_test_has_a_database_of_its_own(ledger_dsn, postgres: Postgres):
+    with fresh_database(postgres) as empty:
+        assert ask(empty, "select count(*) from pg_tables where schemaname = 'public'") == [(0,)]
     assert ask(ledger_dsn, "select count(*) from batch") == [(0,)]
     assert ledger_dsn != postgres.dsn

@@ -23,7 +23,7 @@ from analytics_platform.local.rotation import (
 )
 from analytics_platform.security.cluster import cluster_of, for_librdkafka
 from analytics_platform.security.parts import PartName
-from analytics_platform.settings import read_settings
+from analytics_platform.settings import as_environment, read_settings
 from analytics_platform_tests.secured import running_own_kafka
 
 HOUSE = "auction-house"
@@ -74,9 +74,7 @@ def test_what_is_handed_over_lets_a_stock_client_write_and_no_more(own, tmp_path
 
 def handed_over(settings, name, out):
     """The configuration of librdkafka that `ap access client` writes."""
-    environment = {f"AP_{key.upper()}": str(value) for key, value in AccessFolders(settings.state_dir).settings.items()}
-    environment |= {"AP_STATE_DIR": str(settings.state_dir), "AP_KAFKA_BOOTSTRAP": settings.kafka_bootstrap}
-    done = CliRunner().invoke(client_command, [name, "--out", str(out)], env=environment)
+    done = CliRunner().invoke(client_command, [name, "--out", str(out)], env=as_environment(settings))
     assert done.exit_code == 0, done.output
     lines = (out / "librdkafka.properties").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines)

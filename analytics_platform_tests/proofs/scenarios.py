@@ -19,9 +19,9 @@ import psycopg
 from deltalake import DeltaTable
 
 from analytics_platform.ledger.postgres.timers import end_stream
-from analytics_platform.postgres import connect, migrate
+from analytics_platform.postgres import connect
 from analytics_platform.registry.sync import adopt
-from analytics_platform_tests.brokers import Kafka, Postgres, fresh_database
+from analytics_platform_tests.brokers import Kafka, Postgres, fresh_ledger
 from analytics_platform_tests.proofs.report import ROOT
 from analytics_platform_tests.stock import UNSECURED
 
@@ -67,9 +67,8 @@ class Scenario:
     def ledger(self) -> Generator[None]:
         """A ledger of this scenario's own."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with fresh_database(self.postgres) as self.dsn:
+        with fresh_ledger(self.postgres) as self.dsn:
             with connect(self.dsn, application="proof") as ledger:
-                migrate(ledger)
                 adopt(ledger, ROOT / "schemas")  # as `ap up` does: a worker's role may not
             yield
 
