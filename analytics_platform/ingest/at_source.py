@@ -1,21 +1,21 @@
 """Protection before a record leaves its producer: broker, network and bronze see what is protected. Pure but for keys.
 
-Texts that are tokenised, masked or encrypted, bodies that cannot be read, and keys and headers that nobody declared.
-Landing finds that this has been done, and does the rest: tokens of whole numbers, and what is dropped.
+Texts that are tokenised, masked or encrypted, bodies that cannot be read, and keys and headers that nobody declared; of
+texts that are to be dropped a token leaves. Landing finds that this has been done, and does the rest: tokens of whole
+numbers, and what is dropped.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
 
 from analytics_platform.facts import StreamSchemas
-from analytics_platform.ingest.decode import reader_columns
 from analytics_platform.ingest.protect import Rules, protect
 from analytics_platform.ingest.records import RECORDS_SCHEMA
 from analytics_platform.product import Stream
-from analytics_platform.product.privacy import SchemaRules, Treatment
+from analytics_platform.product.privacy import FieldRule, SchemaRules, Treatment
 from analytics_platform.security.privacy.keys import KeyProvider
 from analytics_platform.security.privacy.protector import Protector
 
@@ -32,7 +32,7 @@ class AtSource:
         now: Callable[[], datetime],
     ) -> None:
         self._stream, self._schemas, self._keys, self._now = stream, schemas, keys, now
-        self._rules = {id_: _texts_of(rule, schemas, id_) for id_, rule in rules.items()}
+        self._rules = {id_: _texts_of(own) for id_, own in rules.items()}
 
     def value(self, body: bytes) -> bytes:
         """A serialized value as it may leave; a tombstone needs no protection."""
@@ -59,12 +59,11 @@ class AtSource:
         return protect(records, self._stream, self._schemas, self._rules, protector)
 
 
-def _texts_of(rules: SchemaRules, schemas: StreamSchemas, id_: int) -> SchemaRules:
-    """Of the rules of a version, those for texts that leave something."""
-    columns: Mapping[str, pa.DataType] = {field.name: field.type for field in reader_columns(schemas.writers[id_])}
-    kept = [
-        rule
-        for rule in rules.fields
-        if rule.treatment is not Treatment.DROP and pa.types.is_string(columns.get(rule.name, pa.null()))
-    ]
-    return replace(rules, fields=tuple(kept))
+def _texts_of(rules: SchemaRules) -> SchemaRules:
+    """Of the rules of a version, those for texts; the field of one that is dropped must be there until it is landed."""
+    texts = [rule for rule in rules.fields if rule.is_text]
+    return replace(rules, fields=tuple(_token_if_dropped(rule) for rule in texts))
+
+
+def _token_if_dropped(rule: FieldRule) -> FieldRule:
+    return replace(rule, treatment=Treatment.TOKENISE) if rule.treatment is Treatment.DROP else rule

@@ -35,11 +35,12 @@ class Privacy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldRule:
-    """What becomes of one outermost field of a schema."""
+    """What becomes of one outermost field of a schema; `is_text` if nothing but a plain text can stand there."""
 
     name: str
     tag: str
     treatment: Treatment
+    is_text: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

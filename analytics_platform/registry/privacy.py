@@ -70,9 +70,11 @@ def _rule(field: SchemaField, tag: str, privacy: Privacy) -> FieldRule | None:
     treatment = privacy.treatments.get(tag, Treatment.DROP)
     if treatment is Treatment.KEEP:
         return None
-    if _outermost(field) != field.path or not _fits(field, treatment):
+    is_outermost = _outermost(field) == field.path
+    if not is_outermost or not _fits(field, treatment):
         treatment = Treatment.DROP
-    return FieldRule(name=_outermost(field), tag=tag, treatment=treatment)
+    is_text = is_outermost and _fits(field, Treatment.MASK)
+    return FieldRule(name=_outermost(field), tag=tag, treatment=treatment, is_text=is_text)
 
 
 def _fits(field: SchemaField, treatment: Treatment) -> bool:

@@ -345,6 +345,17 @@ def test_numbers_and_what_is_dropped_wait_for_the_landing(keys):
     assert case.protect(source.records(records)).equals(case.protect(records))
 
 
+@pytest.mark.parametrize("treatment", [TOKENISE, MASK, DROP, ENCRYPT])
+def test_no_text_that_is_treated_leaves_its_producer(keys, treatment):
+    case = persons(keys, name=treatment, email=treatment, payment=treatment)
+    source = AtSource(case.stream, case.schemas, case.rules, keys, lambda: NOON)
+    for body in (json.dumps(PERSON), json.dumps(PERSON, indent=2), json.dumps({**PERSON, "undeclared": EMAIL})):
+        record = person(case, body.encode(), key=b"1007")
+        left = source.records(record)
+        assert [canary for canary in CANARIES if canary in all_bytes(left)] == []
+        assert case.protect(left).equals(case.protect(record))
+
+
 def test_a_forged_token_is_a_value_like_any_other(keys):
     case = persons(keys)
     forged = "tok_" + "A" * 20

@@ -29,8 +29,8 @@ def schema(*fields):
     return Schema(id=1, guid=UUID(int=1), **about)
 
 
-def rule(name, tag, treatment):
-    return FieldRule(name=name, tag=tag, treatment=treatment)
+def rule(name, tag, treatment, *, is_text=True):
+    return FieldRule(name=name, tag=tag, treatment=treatment, is_text=is_text)
 
 
 def field(name, type_="string", **about):
@@ -59,21 +59,25 @@ def test_the_tag_decides_wherever_it_is_said():
 )
 def test_what_cannot_be_treated_is_dropped(fields, dropped):
     assert rules(*fields) == tuple(
-        rule(name, found.get("pii", ""), DROP) for name in dropped for found in fields if found["name"] == name
+        rule(name, found.get("pii", ""), DROP, is_text=found["type"] == "string")
+        for name in dropped
+        for found in fields
+        if found["name"] == name
     )
 
 
 def test_what_lies_inside_a_field_takes_all_of_it_along():
     inner = {"type": "record", "name": "I", "fields": [field("mail", pii="email"), field("size", "long", pii="none")]}
-    assert rules(field("meta", inner)) == (rule("meta", "email", DROP),)
+    assert rules(field("meta", inner)) == (rule("meta", "email", DROP, is_text=False),)
     plain = {"type": "record", "name": "I", "fields": [field("size", "long", pii="none")]}
     assert rules(field("meta", plain)) == ()
-    assert rules(field("mails", {"type": "array", "items": "string"}, pii="email")) == (rule("mails", "email", DROP),)
+    mails = field("mails", {"type": "array", "items": "string"}, pii="email")
+    assert rules(mails) == (rule("mails", "email", DROP, is_text=False),)
 
 
 def test_dropping_wins_over_whatever_else_is_said_of_a_field():
     inner = {"type": "record", "name": "I", "fields": [field("mail", pii="email")]}
-    assert rules(field("meta", inner, pii="name")) == (rule("meta", "email", DROP),)
+    assert rules(field("meta", inner, pii="name")) == (rule("meta", "email", DROP, is_text=False),)
 
 
 def test_a_plain_drop_is_a_drop():
