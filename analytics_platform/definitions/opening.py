@@ -14,6 +14,7 @@ from analytics_platform.quality.files import pipeline_with_contracts
 from analytics_platform.registry.current import current_schemas
 from analytics_platform.registry.privacy_file import pipeline_with_privacy
 from analytics_platform.security.cluster import cluster_of
+from analytics_platform.security.core_files import forbid_core_files
 from analytics_platform.security.parts import PartName
 from analytics_platform.security.privacy.erasures import apply_erasures
 from analytics_platform.security.privacy.key_files import KeyFiles
@@ -33,6 +34,7 @@ def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connectio
     pipeline = pipeline_with_privacy(pipeline, settings.schema_dir)
     keys = KeyFiles(settings.key_dir)
     if any(stream.privacy for stream in pipeline.streams):
+        forbid_core_files()
         apply_erasures(ledger, keys)
     change, schemas = current_schemas(ledger, pipeline.stream_names, settings.schema_dir)
     return Parts(

@@ -32,6 +32,7 @@ from analytics_platform.local.statusline import rate, status_line
 from analytics_platform.local.supervisor import Supervisor
 from analytics_platform.products import catalog
 from analytics_platform.security.cluster import cluster_of
+from analytics_platform.security.core_files import forbid_core_files
 from analytics_platform.security.parts import PartName
 from analytics_platform.settings import read_settings
 
@@ -162,6 +163,7 @@ def run_instance(state_dir: Path, options: UpOptions, say: Say) -> None:
         if not owned:
             raise AlreadyUpError(f"the instance in {state_dir} is up already; `ap status` shows it")
         _recover(state_dir, say)
+        forbid_core_files()
         run = Run(state_dir, _draw(state_dir, options, reservations, say), say)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: run.stopping.set())
