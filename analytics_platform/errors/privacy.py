@@ -22,7 +22,7 @@ class KeyStoreError(PrivacyError):
 
 
 class UnprotectedError(PrivacyError):
-    """Records could not be protected; they stay in Kafka."""
+    """Records could not be protected, and stay in Kafka; or what bronze holds sealed could not be read again."""
 
     def __init__(self, batch: str, reason: str) -> None:
         super().__init__(batch, reason)
@@ -30,6 +30,6 @@ class UnprotectedError(PrivacyError):
 
     def __str__(self) -> str:
         return (
-            f"batch {self.batch} could not be protected ({self.reason}) and is not landed; this is a fault of "
-            "ours: report it with the reason, which holds no value"
+            f"batch {self.batch} could not be protected, or what is sealed of it not be read ({self.reason}), and goes "
+            "no further; this is a fault of ours: report it with the reason, which holds no value"
         )

@@ -5,7 +5,8 @@ schemas that these bytes are written in.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from uuid import UUID
@@ -44,10 +45,8 @@ def protection_of(batch: Batch, parts: Parts) -> Protection | None:
     guard = _Guard(stream=stream, privacy=stream.privacy, schemas=parts.schemas[stream.name], keys=_keys(parts))
 
     def protected(records: pa.Table) -> pa.Table:
-        try:
+        with _quoting_nothing(batch):
             return guard.protect(records, batch)
-        except FAULTS as error:  # its text may quote a value
-            raise UnprotectedError(str(batch.id), type(error).__name__) from None
 
     return protected
 
@@ -67,7 +66,8 @@ def decode_landed(
             found.append(decode(rows.drop_columns(["batch"]), stream, schemas, topic_id))
         else:
             guard = _Guard(stream=stream, privacy=privacy, schemas=schemas, keys=_keys(parts))
-            found.append(guard.decode(rows.drop_columns(["batch"]), topic_id))
+            with _quoting_nothing(batches[0]):
+                found.append(guard.decode(rows.drop_columns(["batch"]), topic_id))
     return pa.concat_tables(found)
 
 
@@ -152,6 +152,15 @@ def _without_values(rows: pa.Table, still: np.ndarray, stream: Stream, schemas: 
         rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), rows[name].take(kept))
     reason = pc.if_else(pc.and_(pa.array(is_sealed), pc.is_null(rows["reason"])), UNPROTECTABLE, rows["reason"])
     return rows.set_column(rows.schema.get_field_index("reason"), rows.schema.field("reason"), reason)
+
+
+@contextmanager
+def _quoting_nothing(batch: Batch) -> Generator[None]:
+    """What goes wrong beside values in the clear says no more than its kind: its text may quote one."""
+    try:
+        yield
+    except FAULTS as error:
+        raise UnprotectedError(str(batch.id), type(error).__name__) from None
 
 
 def _of(batches: Sequence[Batch], bronze: pa.Table) -> pa.Table:

@@ -1,6 +1,7 @@
 """What is landed is protected, once; replays are byte-equal; and nothing else about a stream changes."""
 
 import shutil
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from analytics_platform.errors import KeyStoreError, UnprotectedError
 from analytics_platform.facts import Failpoint
 from analytics_platform.ledger.rework import Kind
+from analytics_platform.pipeline import protect as guard
 from analytics_platform.pipeline.recover_files import repair_files
 from analytics_platform.product.privacy import Treatment
 from analytics_platform.security.privacy.ciphers import decrypt, sealed_on, subject_in
@@ -152,6 +154,20 @@ def test_an_error_while_protecting_says_no_value_and_lands_nothing(ledger_dsn, t
         assert CANARY not in str(failed.value)
         assert failed.value.__suppress_context__
         assert parts.tables.by_name[BRONZE].rows() == 0
+
+
+def test_an_error_beside_what_was_sealed_says_no_value(ledger_dsn, tmp_path, monkeypatch):
+    broken = [raw_order(1, f'{{"name": "{CANARY}'.encode())]
+    with opened_personal(ledger_dsn, tmp_path / "t", [broken, []]) as parts:
+        monkeypatch.setattr(guard, "decode", quoting)
+        with pytest.raises(UnprotectedError, match=r"orders/1 .*\(ValueError\)") as failed:
+            lease(parts)
+        assert CANARY not in "".join(traceback.format_exception(failed.value))
+
+
+def quoting(records, *_):
+    """Fails with what it was to read."""
+    raise ValueError(f"cannot read {records['value'].to_pylist()}")
 
 
 def test_what_was_sealed_can_be_judged_again_also_after_its_key_expired(ledger_dsn, tmp_path):
