@@ -168,6 +168,8 @@ def _varint_widths(values: Longs) -> Longs:
 
 def varints(columns: Sequence[Longs]) -> pa.BinaryArray:
     """Zigzag varints of several columns, one after the other in each row."""
+    if not len(columns[0]):
+        return pa.array([], pa.binary())
     pieces, masks = [], []
     for column in columns:
         zigzag, widths = _zigzag(column), _varint_widths(column)

@@ -186,6 +186,16 @@ def test_bodies_in_no_known_schema_are_sealed_whole(keys):
         assert NAME.encode() not in value
 
 
+@pytest.mark.parametrize("treatment", [TOKENISE, MASK, DROP, ENCRYPT])
+def test_a_batch_of_which_nothing_can_be_read_is_sealed_whole(keys, treatment):
+    for case in (persons(keys, name=treatment), bids(keys, person=TOKENISE, link=treatment)):
+        broken = [person(case, NAME.encode()), one_record(NAME.encode()), person(case, b"")]
+        values = case.protect(pa.concat_tables(broken))["value"].to_pylist()
+        assert [value[: len(SEALED)] for value in values] == [SEALED, SEALED, SEALED]
+        tombstones = pa.concat_tables([one_record(None), one_record(None)])
+        assert case.protect(tombstones)["value"].to_pylist() == [None, None]
+
+
 def test_a_tombstone_stays_one(keys):
     case = persons(keys)
     assert case.protect(one_record(None, key=b"1007"))["value"].to_pylist() == [None]
