@@ -55,8 +55,7 @@ def command(
         return
     if detach:
         _say_leftovers(state_dir)
-        _start_detached(state_dir)
-        _await_healthy(state_dir)
+        _await_healthy(state_dir, _start_detached(state_dir))
         report_status(as_json=as_json)
         return
     options = UpOptions(
@@ -73,13 +72,13 @@ def _say_leftovers(state_dir: Path) -> None:
         click.echo(_sentence("instance.recovering", facts), err=True)
 
 
-def _start_detached(state_dir: Path) -> None:
+def _start_detached(state_dir: Path) -> subprocess.Popen[bytes]:
     """The same command without --detach, in a session of its own, writing to the logs."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
     log = raw_file(state_dir, "up")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
-        subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "analytics_platform.cli", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -88,16 +87,15 @@ def _start_detached(state_dir: Path) -> None:
         )
 
 
-def _await_healthy(state_dir: Path) -> None:
+def _await_healthy(state_dir: Path, started: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + HEALTHY_SECONDS
-    began = time.monotonic()
     while time.monotonic() < deadline:
         pause(POLL_SECONDS)
         pid, instance = supervisor_pid(state_dir), load_instance(state_dir)
         fine = (PartState.UP, PartState.DONE)
         if pid and instance.supervisor == pid and all(p.state in fine for p in instance.parts.values()):
             return
-        if pid is None and time.monotonic() - began > 10:
+        if pid is None and started.poll() is not None:
             raise LocalError("up", "it ended: " + " ".join(last_lines(state_dir, "up", 3)), "see `ap logs`")
     failing = failing_parts(state_dir)
     raise LocalError("up", f"not healthy after {HEALTHY_SECONDS:.0f} s: {failing}", "see `ap status` and `ap logs`")
