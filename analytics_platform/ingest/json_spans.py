@@ -1,6 +1,7 @@
 """Where the values of JSON bodies are, and other values in their place: side by side, or one body after another. Pure.
 
-What the schema does not name is left out of bodies that are taken one by one; those taken side by side have none.
+Both ways leave the same bytes: all that stands between the values stays as the producer wrote it. Only a body with
+something that the schema does not name, or with a name that comes twice, is written anew without it; lanes have none.
 """
 
 import json
@@ -8,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from json import JSONDecodeError
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -77,13 +78,40 @@ class LaneBodies:
         return self._bodies.buffers()[2]
 
 
+class Pair(NamedTuple):
+    """A pair of an object, and where in the text its value is."""
+
+    name: str
+    value: Any
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonObject:
+    """The text of a JSON object, and its pairs by the order in which they stand."""
+
+    text: str
+    pairs: list[Pair]
+
+    def text_of(self, pair: Pair) -> str:
+        """How the pair's value is written."""
+        return self.text[pair.start : pair.end]
+
+    def with_values(self, values: Sequence[str]) -> str:
+        """The same text with another one in the place of each pair's value."""
+        ends = [0, *(pair.end for pair in self.pairs)]
+        between = [self.text[end : pair.start] for end, pair in zip(ends, self.pairs, strict=False)]
+        return "".join(piece for both in zip(between, values, strict=True) for piece in both) + self.text[ends[-1] :]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Body:
-    """One body: what stands before the object, and each pair of it, by the order in which they stand."""
+    """One body: what stands before the object, and its content."""
 
     row: int
     prefix: bytes
-    pairs: list[tuple[str, Any, str]]  # name, value, and its text
+    content: JsonObject
 
 
 class RowBodies:
@@ -93,8 +121,8 @@ class RowBodies:
         self, bodies: pa.BinaryArray, rows: Longs, skip: int, kinds: Mapping[str, Kind], wanted: Sequence[str]
     ) -> None:
         read = [(row, bodies[row].as_py()) for row in rows.tolist()]
-        found = [(row, body[:skip], pairs_of(body[skip:])) for row, body in read]
-        self._found = [_Body(row=row, prefix=prefix, pairs=pairs) for row, prefix, pairs in found if pairs is not None]
+        found = [(row, body[:skip], object_of(body[skip:])) for row, body in read]
+        self._found = [_Body(row=row, prefix=prefix, content=read) for row, prefix, read in found if read is not None]
         self._kinds = kinds
         self.rows = np.array([body.row for body in self._found], np.int64)
         self.values: Mapping[str, pa.Array] = {name: self._values(name) for name in wanted}
@@ -107,17 +135,22 @@ class RowBodies:
         return pa.array(bodies, pa.binary())
 
     def _body(self, place: int, body: _Body, new: Mapping[str, list[Any]]) -> bytes:
-        last = {name: (value, text) for name, value, text in body.pairs if name in self._kinds}
-        texts = [
-            f"{json.dumps(name)}:"
-            + (self._text(name, value, new[name][place]) if name in new else self._kept(name, value, text))
-            for name, (value, text) in last.items()
-        ]
-        return body.prefix + ("{" + ",".join(texts) + "}").encode("utf-8", "replace")
+        last = {pair.name: pair for pair in body.content.pairs if pair.name in self._kinds}
+        texts = {
+            name: self._text(name, pair.value, new[name][place])
+            if name in new
+            else self._kept(name, pair.value, body.content.text_of(pair))
+            for name, pair in last.items()
+        }
+        if len(last) == len(body.content.pairs):
+            text = body.content.with_values(list(texts.values()))
+        else:
+            text = "{" + ",".join(f"{_written(name)}:{text}" for name, text in texts.items()) + "}"
+        return body.prefix + text.encode("utf-8", "replace")
 
     def _values(self, name: str) -> pa.Array:
         is_whole = self._kinds.get(name) is Kind.INTEGER
-        found = [{pair: value for pair, value, _ in body.pairs}.get(name) for body in self._found]
+        found = [{pair.name: pair.value for pair in body.content.pairs}.get(name) for body in self._found]
         if is_whole:
             return pa.array([value if _is_long(value) else None for value in found], pa.int64())
         texts = [value.encode("utf-8", "replace").decode() if isinstance(value, str) else None for value in found]
@@ -138,7 +171,7 @@ class RowBodies:
         if value is None or isinstance(value, bool):
             return json.dumps(value)
         if isinstance(value, str):
-            return '""' if is_whole else json.dumps(new)
+            return '""' if is_whole else _written(new)
         if _is_long(value):
             return json.dumps(new) if is_whole else "0"
         if isinstance(value, int | float):
@@ -146,24 +179,29 @@ class RowBodies:
         return "{}" if isinstance(value, dict) else "[]"
 
 
-def pairs_of(body: bytes) -> list[tuple[str, Any, str]] | None:
-    """The pairs of a JSON object: name, value, and the text of the value; None for what is no such object."""
+def object_of(body: bytes) -> JsonObject | None:
+    """A JSON object with its pairs; None for what is no such object."""
     try:
         text = body.decode()
         at = _past_spaces(text, 0)
         if text[at : at + 1] != "{":
             return None
-        pairs, at = list[tuple[str, Any, str]](), _past_spaces(text, at + 1)
+        pairs, at = list[Pair](), _past_spaces(text, at + 1)
         while text[at : at + 1] != "}":
             name, at = READ.raw_decode(text, _before(text, at, '"'))
             start = _past_spaces(text, _past(text, _past_spaces(text, at), ":"))
             value, end = READ.raw_decode(text, start)
-            pairs.append((name, value, text[start:end]))
+            pairs.append(Pair(name, value, start, end))
             at = _past_spaces(text, end)
             at = at if text[at : at + 1] == "}" else _before(text, _past_spaces(text, _past(text, at, ",")), '"')
-        return pairs if _past_spaces(text, at + 1) == len(text) else None
+        return JsonObject(text=text, pairs=pairs) if _past_spaces(text, at + 1) == len(text) else None
     except (RecursionError, ValueError):
         return None
+
+
+def _written(value: str | None) -> str:
+    """As lanes would leave it: no character is escaped that need not be."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _past_spaces(text: str, at: int) -> int:

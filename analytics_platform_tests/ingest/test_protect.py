@@ -328,6 +328,22 @@ def test_a_json_body_is_protected_alike_however_it_is_written(keys, name, spaces
     assert found.select(columns).equals(pa.concat_tables([plain] * copies).select(columns))
 
 
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
+    spaces=st.sampled_from(["", " ", "\n "]),
+    escaped=st.booleans(),
+)
+@pytest.mark.parametrize("treatment", [TOKENISE, MASK, DROP, ENCRYPT])
+def test_the_same_bytes_come_out_whatever_a_body_comes_with(keys, text, spaces, escaped, treatment):
+    case = persons(keys, name=treatment)
+    body = json.dumps({**PERSON, "name": text, "extra": text}, ensure_ascii=escaped, separators=(f",{spaces}", ": "))
+    record = person(case, body.encode())
+    alone = case.protect(record)["value"].to_pylist()
+    for company in ([record] * 40, [some_persons(case, 40)]):
+        assert case.protect(pa.concat_tables([record, *company]))["value"].to_pylist()[:1] == alone
+
+
 @pytest.mark.parametrize("make", [persons, bids])
 def test_what_was_protected_at_the_source_is_not_protected_again(keys, make):
     case = make(keys)
