@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from analytics_platform_tests.proofs.reconciliation import read_rows
@@ -74,18 +74,23 @@ def produce(bootstrap: Address, topic: str, documents: Iterable[Mapping[str, Any
 
 def topic_documents(bootstrap: Address, topic: str) -> list[dict[str, Any]]:
     """Every document of the topic, read by a stock client and Python's own JSON."""
+    return [json.loads(message.value()) for message in topic_messages(bootstrap, topic)]
+
+
+def topic_messages(bootstrap: Address, topic: str) -> list[Message]:
+    """Every message of the topic, read by a stock client."""
     consumer = Consumer({**stock(bootstrap), "group.id": "reader", "enable.auto.commit": False})
     try:
         partitions = consumer.list_topics(topic, ASK_SECONDS).topics[topic].partitions
         spans = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), ASK_SECONDS) for p in partitions}
         consumer.assign([TopicPartition(topic, p, first) for p, (first, _) in spans.items()])
         wanted = sum(end - first for first, end in spans.values())
-        found: list[dict[str, Any]] = []
+        found: list[Message] = []
         while len(found) < wanted:
-            messages = consumer.consume(500, READ_SECONDS)
+            messages = consumer.consume(min(500, wanted - len(found)), READ_SECONDS)
             if not messages:
                 raise RuntimeError(f"{wanted - len(found)} records did not come")
-            found += [json.loads(message.value()) for message in messages]
+            found += messages
         return found
     finally:
         consumer.close()

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +26,9 @@ from analytics_platform_tests.proofs.report import ROOT
 from analytics_platform_tests.stock import UNSECURED
 
 STREAMS = ("auctions", "bids", "persons")
-WORK_SECONDS = 180.0
+WORK_SECONDS = 600.0  # a worker of a busy machine
 RUN_DEPENDENT = {"batch", "broker_at"}  # which batch, and when the broker got it: not content
+NO_SETTINGS: Mapping[str, str] = {}
 Content = dict[str, tuple[int, str]]
 LEFT = """
 select (select count(*) from batch where state in ('planned', 'landed', 'judged')) + (select count(*) from dirty)
@@ -51,11 +52,13 @@ class ZombieOutcome:
 
 @dataclass(slots=True)
 class Scenario:
-    """One ledger and one folder of tables; workers are processes."""
+    """One ledger and one folder of tables; workers are processes, of the code in that folder."""
 
     folder: Path
     kafka: Kafka
     postgres: Postgres
+    settings: Mapping[str, str] = field(default_factory=dict)
+    code: Path = ROOT
     dsn: str = field(default="", init=False)
 
     @property
@@ -69,7 +72,8 @@ class Scenario:
         self.folder.mkdir(parents=True, exist_ok=True)
         with fresh_ledger(self.postgres) as self.dsn:
             with connect(self.dsn, application="proof") as ledger:
-                adopt(ledger, ROOT / "schemas")  # as `ap up` does: a worker's role may not
+                # as `ap up` does: a worker's role may not
+                adopt(ledger, Path(self.settings.get("AP_SCHEMA_DIR", ROOT / "schemas")))
             yield
 
     def work(self, *, point: str = "", hit: int = 1, batch_rows: int) -> dict[str, object]:
@@ -79,6 +83,26 @@ class Scenario:
         if not lines:
             raise RuntimeError(f"the worker said nothing: {self._log().read_text()[-2000:]}")
         return lines[-1]
+
+    def kill_when(self, holds: Callable[[], bool], *, batch_rows: int) -> bool:
+        """One worker, killed as soon as that holds; whether it lived to see it."""
+        worker = self._start("", 1, batch_rows, {})
+        while worker.poll() is None and not holds():
+            threading.Event().wait(0.01)
+        worker.kill()
+        return worker.wait(WORK_SECONDS) == -signal.SIGKILL
+
+    def ap(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`ap` on this ledger and these tables, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "analytics_platform.cli", *arguments],
+            cwd=self.code,
+            env={**_inherited(), **self._environment()},
+            capture_output=True,
+            text=True,
+            timeout=WORK_SECONDS,
+            check=False,
+        )
 
     def finish(self, batch_rows: int) -> None:
         """Workers until nothing is left; the streams end, so that every timer is due."""
@@ -123,13 +147,13 @@ class Scenario:
         with self._log().open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "analytics_platform_tests.proofs.failing_worker", *arguments],
-                cwd=ROOT,
-                env={**_inherited(), **self._settings(), **settings},
+                cwd=self.code,
+                env={**_inherited(), **self._environment(), **settings},
                 stdout=log,
                 stderr=log,
             )
 
-    def _settings(self) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         return {
             "AP_STATE_DIR": str(self.folder),
             "AP_TABLE_DIR": str(self.tables),
@@ -138,7 +162,8 @@ class Scenario:
             **UNSECURED,
             "AP_QUIET_SECONDS": "0.3",
             "AP_CYCLE_SECONDS": "0",
-            "AP_LEASE_SECONDS": "170",
+            "AP_LEASE_SECONDS": "540",
+            **self.settings,
         }
 
     def _said(self) -> list[dict[str, object]]:
@@ -149,14 +174,22 @@ class Scenario:
         return self.folder / "workers.log"
 
 
-def produce(bootstrap: str, truth: Path, *, events: int, seed: int, shares: Mapping[str, float]) -> None:
+def produce(
+    bootstrap: str,
+    truth: Path,
+    *,
+    events: int,
+    seed: int,
+    shares: Mapping[str, float],
+    settings: Mapping[str, str] = NO_SETTINGS,
+) -> None:
     """The auction house's events onto a broker, all at once; ten of them a second of event time."""
     arguments = [f"--bootstrap={bootstrap}", "--flat-out", f"--events={events}", f"--seed={seed}", f"--truth={truth}"]
     subprocess.run(
         [sys.executable, "-m", "analytics_platform.local.auction_house", *arguments, "--event-rate=10"]
         + [f"--{name}={share}" for name, share in shares.items()],
         cwd=ROOT,
-        env={**_inherited(), "AP_STATE_DIR": str(truth.parent), **UNSECURED},
+        env={**_inherited(), "AP_STATE_DIR": str(truth.parent), **UNSECURED, **settings},
         check=True,
         capture_output=True,
     )
