@@ -10,7 +10,9 @@ from analytics_platform.errors import LedgerError
 from analytics_platform.facts import OPEN_STATES, Batch, BatchId, BatchState, Manifest, Outcome
 
 TARGET_SECONDS = 0.4  # of a chunk: as long as a live batch may have to wait
-FEWEST_ROWS, MOST_ROWS, FIRST_ROWS = 1_000, 50_000, 10_000
+# Whatever it holds, a chunk that changes something rewrites the files it is in and their models: 1 s of CPU, and 0.04 s
+# more for 1,000 rows (40 batches of 4,000, five sizes in one run). Fewer rows would not be sooner, only more often.
+FEWEST_ROWS, MOST_ROWS, FIRST_ROWS = 10_000, 50_000, 10_000
 
 
 class Kind(StrEnum):

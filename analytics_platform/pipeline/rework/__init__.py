@@ -37,7 +37,9 @@ from analytics_platform.pipeline.rework.scope import Scope, bronze_of, scope_of
 from analytics_platform.pipeline.rework.write import write_tables
 
 log = logging.getLogger(__name__)
-PATIENCE_SECONDS = 2.0  # then a chunk goes before the next live batch: an order ends, however busy the stream
+# Then a chunk goes before the next live batch: an order ends, however busy the stream. Two or three live cycles on a
+# full machine, so that most live rows wait for no chunk.
+PATIENCE_SECONDS = 5.0
 # Of whatever hits a chunk only its order fails, and live batches go on; a lost connection ends the lease as always.
 FAILURES = (
     PlatformError,
