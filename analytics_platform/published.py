@@ -16,19 +16,23 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from psycopg import IsolationLevel
 
+from analytics_platform.clear import in_the_clear
 from analytics_platform.errors import DeclarationError, PlatformError
 from analytics_platform.governance.reading import AS_THEY_CAME, View
 from analytics_platform.lake.dataset import dataset_of
 from analytics_platform.lake.delta_log import cut_off
 from analytics_platform.lake.duckdb import connect as connect_duckdb
-from analytics_platform.lake.incomplete import COMPLETE, Lacking, complete_sql, of_all, values_lacking
+from analytics_platform.lake.incomplete import Lacking, of_all
+from analytics_platform.lake.model import quoted
+from analytics_platform.lake.shown import Shown, query_of
 from analytics_platform.ledger.postgres.incomplete import lacking
 from analytics_platform.ledger.postgres.publication import published_versions
 from analytics_platform.postgres import connect
-from analytics_platform.product import Catalog, Model
+from analytics_platform.product import Catalog
 from analytics_platform.products import catalog
 from analytics_platform.reader import Reader, reader_here
 from analytics_platform.rights import OF_A_PART, Rights
+from analytics_platform.security.privacy.erasures import erased_people
 from analytics_platform.settings import LedgerRole, Settings, read_settings
 
 NAMED_FILES = 3
@@ -49,23 +53,33 @@ class QueryError(PlatformError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cut:
-    """What is public at one instant: by table its version, and by model the grains that lack rows of held batches."""
+    """What is public at one instant: by table its version, and by model the grains that lack rows of held batches.
+
+    `erased` is who is by now, of whatever instant the rest is.
+    """
 
     versions: Mapping[str, int]
     lacking: Lacking
+    erased: frozenset[str]
 
 
-def read(name: str, at: datetime | None = None) -> duckdb.DuckDBPyRelation:
+def read(name: str, at: datetime | None = None, *, purpose: str = "") -> duckdb.DuckDBPyRelation:
     """A published table of the running instance as a DuckDB relation: `.to_arrow_table()`, `.df()`, or query it.
 
-    A model has the column `complete` besides its own: false where a grain lacks rows of a batch that is held.
+    A model has the column `complete` besides its own: false where a grain lacks rows of a batch that is held. What was
+    encrypted for somebody who is erased is NULL, and `_erased` is true.
 
     Args:
         name: a stream (its silver table), `stream/layer`, or a model.
         at: the cut that readers saw then; now if left out. Aware.
+        purpose: what for, to have what is encrypted in the clear: it takes a role, and is a fact. All is read at once.
     """
     settings = read_settings()
-    return read_table(settings, catalog(), name, at, reader_here(settings, "analytics_platform.read"))
+    reader = reader_here(settings, "analytics_platform.read")
+    relation = read_table(settings, catalog(), name, at, reader)
+    if not purpose:
+        return relation
+    return duckdb.from_arrow(in_the_clear(relation.to_arrow_table(), catalog(), reader, purpose))
 
 
 def read_table(
@@ -77,14 +91,16 @@ def read_table(
     if table not in public.versions:
         raise QueryError(f"no published table is called {name}", sorted(public.versions))
     stored = _stored_tables(settings, public.versions if reader else {table: public.versions[table]}, at)
-    view = _rights(reader, declared, stored).view(table, stored[table].columns.names)
+    rights = _rights(reader, declared, stored)
+    view = rights.view(table, stored[table].columns.names)
     if view is None:
         assert reader is not None, "nothing is hidden from a part"
         raise reader.refused(table)
     if reader and view.is_sensitive:
         reader.note([table])
+    shown = _shown(table, stored[table].columns, declared, public, view, rights)
     connection = connect_duckdb()
-    return connection.sql(_shown(connection, table, stored[table], declared.models.get(table), public.lacking, view))
+    return connection.sql(query_of(connection, shown, stored[table].rows(view.hidden)))
 
 
 def rows_of(settings: Settings, declared: Catalog, name: str) -> Any:
@@ -119,8 +135,8 @@ def sql(
     views = {table: rights.view(table, stored[table].columns.names) for table in stored}
     shown = {table: view for table, view in views.items() if view and _is_there(view, table, query, reader)}
     for table, view in shown.items():
-        model = declared.models.get(table)
-        _create_views(connection, table, _shown(connection, table, stored[table], model, public.lacking, view))
+        told = _shown(table, stored[table].columns, declared, public, view, rights)
+        _create_views(connection, table, query_of(connection, told, stored[table].rows(view.hidden)))
     if reader:
         reader.note([table for table, view in shown.items() if view.is_sensitive])
     try:
@@ -154,8 +170,9 @@ def _cut(settings: Settings, declared: Catalog, at: datetime | None) -> _Cut:
         with ledger.transaction():
             found = [published_versions(ledger, name, at) for name in declared.pipelines]
             held = lacking(ledger, sorted(declared.streams), at)
+            erased = frozenset(erased_people(ledger))
     versions = {table: version for of_pipeline in found for table, version in of_pipeline.items()}
-    return _Cut(versions=versions, lacking=of_all(held.values()))
+    return _Cut(versions=versions, lacking=of_all(held.values()), erased=erased)
 
 
 def _rights(reader: Reader | None, declared: Catalog, stored: Mapping[str, "_Stored"]) -> Rights:
@@ -189,43 +206,24 @@ def _require_one_reading_statement(connection: duckdb.DuckDBPyConnection, query:
         raise QueryError(f"published tables are only read: {kind.name} is refused, ask by SELECT or EXPLAIN", known)
 
 
-def _shown(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    stored: "_Stored",
-    model: Model | None,
-    lacks: Lacking,
-    view: View,
-) -> str:
-    """The query of a table as its reader sees it: NULL in hidden columns; a model's rows say if they are complete."""
-    name, incomplete = (table if model is None else f"{table}/stored"), f"{table}/incomplete"
-    connection.register(name, stored.rows(view.hidden))
-    columns = _columns_sql(connection, stored.columns, view.hidden)
-    if model is None:
-        return f"select {columns} from {_quoted(name)}"
-    if model.grain.column in view.hidden:
-        return f"select {columns}, null::boolean as {COMPLETE} from {_quoted(name)}"
-    grains = lacks.get(table, frozenset())
-    if grains:
-        connection.register(incomplete, values_lacking(model.grain, grains, stored.columns))
-    return f"select {columns}, {complete_sql(model.grain, grains, incomplete)} as {COMPLETE} from {_quoted(name)}"
-
-
-def _columns_sql(connection: duckdb.DuckDBPyConnection, columns: pa.Schema, hidden: Collection[str]) -> str:
-    """All columns in their order, each of its type: a hidden one has no values, and none that could be asked for."""
-    if not hidden:
-        return "*"
-    empty = connection.from_arrow(columns.empty_table())
-    types = dict(zip(empty.columns, empty.types, strict=True))
-    return ", ".join(f"null::{types[c]} as {_quoted(c)}" if c in hidden else _quoted(c) for c in columns.names)
+def _shown(table: str, columns: pa.Schema, declared: Catalog, public: _Cut, view: View, rights: Rights) -> Shown:
+    return Shown(
+        table=table,
+        columns=columns,
+        model=declared.models.get(table),
+        hidden=view.hidden,
+        personal=rights.personal(table),
+        erased=public.erased,
+        lacking=public.lacking,
+    )
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
     stream, _, layer = table.partition("/")
-    names = [_quoted(stream)]  # a model
+    names = [quoted(stream)]  # a model
     if layer:
-        connection.execute(f"create schema if not exists {_quoted(stream)}")
-        names = [f"{_quoted(stream)}.{_quoted(layer)}", *(names if layer == "silver" else ())]
+        connection.execute(f"create schema if not exists {quoted(stream)}")
+        names = [f"{quoted(stream)}.{quoted(layer)}", *(names if layer == "silver" else ())]
     for name in names:
         connection.execute(f"create view {name} as {query}")
 
@@ -276,7 +274,3 @@ def _not_there(
     rows = f"{settings.retention_hours} h" if settings.retention_hours else "for ever"
     kept = f"rows are kept {rows} by AP_RETENTION_HOURS, replaced files much shorter"
     return QueryError(f"{where}; it is no longer kept ({kept}): ask for a later cut", sorted(versions))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from analytics_platform.asking import asker_here
 from analytics_platform.errors import NotEntitledError
@@ -26,6 +27,12 @@ class Reader:
     def rights(self, declared: Catalog, columns: Mapping[str, Sequence[str]]) -> Rights:
         """What they may see; `columns` are those of each table, as it is read."""
         return rights_of(self.asker.roles, self.settings.schema_dir, declared, columns)
+
+    def admit(self, action: Action, target: str, **details: Any) -> None:
+        """Keep that they do that, before it is done, or raise NotEntitledError."""
+        wanted = Wanted(action=action, target=target, via=self.via, details=details)
+        with connect(self.settings.ledger_dsn, application="reader") as connection:
+            access_log.admit(connection, self.asker, wanted, datetime.now(UTC))
 
     def note(self, tables: Sequence[str]) -> None:
         """Keep that they read what not everybody may see."""

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from analytics_platform.errors import DeclarationError
-from analytics_platform.governance.reading import Reading, View, view_of
+from analytics_platform.governance.reading import HARMLESS, Reading, View, view_of
 from analytics_platform.governance.reading_file import READING_FILE, parse_reading
 from analytics_platform.lake.lineage import column_lineage
 from analytics_platform.product import Catalog, FromField, FromKey, Stream
 from analytics_platform.registry.fields import fields_of
 from analytics_platform.registry.folder import text_if_there
 from analytics_platform.registry.lint import pii_of
+from analytics_platform.registry.privacy_file import policy_in
 from analytics_platform.registry.subject import Decision
 from analytics_platform.registry.versions import read_versions
 from analytics_platform.security.roles import EVERYBODY, Role
@@ -29,11 +30,16 @@ class Rights:
     roles: frozenset[Role]
     reading: Reading = field(default_factory=Reading)
     tags: Mapping[str, Tags] = field(default_factory=dict)
+    is_protected: bool = False  # there is a policy, so that values may be ciphertexts
 
     def view(self, table: str, columns: Sequence[str]) -> View | None:
         """A table of the cut (`bids/silver`, a model) as they see it; None if they may not."""
         name = table.removesuffix("/silver")
         return view_of(self.reading, self.roles, name, columns, self.tags.get(name, {}))
+
+    def personal(self, table: str) -> frozenset[str]:
+        """The columns of a table of the cut whose values come from personal data that a policy is for."""
+        return personal_columns(self.tags.get(table.removesuffix("/silver"), {})) if self.is_protected else frozenset()
 
 
 # a part of the platform: it makes the tables, and shows them to nobody
@@ -43,7 +49,13 @@ OF_A_PART = Rights(roles=EVERYBODY)
 def rights_of(roles: frozenset[Role], schema_dir: Path, declared: Catalog, columns: Columns) -> Rights:
     """The rights of whoever has those roles. `columns` are those of each table, as it is read."""
     reading = parse_reading(text_if_there(schema_dir, READING_FILE))
-    return Rights(roles=roles, reading=reading, tags=tags_of(schema_dir, declared, columns))
+    is_protected = policy_in(schema_dir) is not None
+    return Rights(roles=roles, reading=reading, tags=tags_of(schema_dir, declared, columns), is_protected=is_protected)
+
+
+def personal_columns(tags: Tags) -> frozenset[str]:
+    """Those with a tag that is not harmless."""
+    return frozenset(column for column, found in tags.items() if found - HARMLESS)
 
 
 def tags_of(schema_dir: Path, declared: Catalog, columns: Columns) -> dict[str, Tags]:

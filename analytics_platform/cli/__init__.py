@@ -30,7 +30,8 @@ COMMANDS = {
         "Who may do what, on Kafka (plan, apply, verify) and here, and who did.",
     ),
     "token": ("analytics_platform.cli.token", "Tokens by which people are known: issue, list, revoke."),
-    "privacy": ("analytics_platform.cli.privacy", "Personal data: erase a person, audit, rotate the wrapping key."),
+    "privacy": ("analytics_platform.cli.privacy", "Personal data: erase or export a person, audit, rotate the key."),
+    "reveal": ("analytics_platform.cli.reveal", "Ask the published tables, with what is encrypted in the clear."),
     "batch": ("analytics_platform.cli.batch", "Batches and what became of them: list, show."),
     "quarantine": (
         "analytics_platform.cli.quarantine",

@@ -1,40 +1,32 @@
 """What an instance consists of: its ports, its environment, and its parts in order of dependence."""
 
-import getpass
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-import psycopg
-
 from analytics_platform.connection_string import libpq_url
-from analytics_platform.errors import PlatformError
 from analytics_platform.ingest.kafka.admin import ensure_topics
 from analytics_platform.local import broker, dagster_processes, database
 from analytics_platform.local.broker_access import AccessFolders, grant, is_secured, provide_certificates
 from analytics_platform.local.dagster_processes import DagsterPlace
-from analytics_platform.local.disk import clear_hold, hold_file
+from analytics_platform.local.disk import hold_file
 from analytics_platform.local.instance import MARKER, PART, Instance, first_hour
 from analytics_platform.local.jars import install_jars
+from analytics_platform.local.ledger import prepare_ledger
 from analytics_platform.local.leftovers import interrupt_workers
 from analytics_platform.local.log import raw_file
 from analytics_platform.local.ports import HOST, Reservations, answers
 from analytics_platform.local.process import Part
 from analytics_platform.local.supervisor import Member
-from analytics_platform.postgres import connect, migrate
 from analytics_platform.product import Stream
 from analytics_platform.products import catalog
 from analytics_platform.registry.drafts import without_drafts
-from analytics_platform.registry.sync import adopt
 from analytics_platform.security.cluster import cluster_of
-from analytics_platform.security.first_admin import make_admin
 from analytics_platform.security.parts import PartName
-from analytics_platform.security.token_store import has_admin
 from analytics_platform.settings import ROOT, LedgerRole, Settings, as_environment, environment_of, explain_settings
 
 PORTS = ("webserver", "code-server", "broker", "controller", "service", "read-only", "broker-people")
@@ -245,24 +237,9 @@ def _warm(place: Place) -> Member:
 
 
 def _prepare(place: Place) -> None:
-    """The ledger's tables and DAGSTER_HOME; at each start again, a no-op when done."""
-    with connect(place.settings.ledger_dsn, application="ap up") as connection:
-        migrate(connection)
-        if "ledger_dsn" not in place.named or not has_admin(connection):
-            make_admin(connection, place.settings.admin_token_file, getpass.getuser(), datetime.now(UTC))
-        _adopt_schemas(place, connection)
-        clear_hold(place.state_dir, connection)
+    """The ledger and DAGSTER_HOME; at each start again, a no-op when done."""
+    prepare_ledger(place.settings, place.state_dir, is_own="ledger_dsn" not in place.named, say=place.say)
     dagster_processes.prepare_home(place.dagster)
-
-
-def _adopt_schemas(place: Place, connection: psycopg.Connection) -> None:
-    """What git says of schemas becomes known to Postgres; a subject that does not fit stays as it was there."""
-    try:
-        problems = list(adopt(connection, place.settings.schema_dir).problems.values())
-    except PlatformError as error:
-        problems = [error]
-    for problem in problems:
-        place.say(f"schemas: {problem}")
 
 
 def _before_daemon(place: Place) -> None:

@@ -18,7 +18,7 @@ FOR_TEXTS = "tokenise, mask and encrypt are for texts, tokenise for longs too: d
 
 
 @lru_cache(maxsize=256)
-def rules_of(schema: Schema, privacy: Privacy) -> SchemaRules:
+def rules_of(schema: Schema | SchemaText, privacy: Privacy) -> SchemaRules:
     """What becomes of a version's fields; what nobody has decided, or what the treatment does not fit, is dropped."""
     fields = fields_of(SchemaText(format=schema.format, text=schema.text))
     tags = {field.path: field.pii or privacy.tags.get(field.path, "") for field in fields}

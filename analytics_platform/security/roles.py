@@ -23,6 +23,8 @@ class Action(StrEnum):
 
     READ_TABLE = "read a table"
     READ_PROTECTED = "read a protected table or column"
+    READ_CLEAR = "read in the clear what is encrypted"
+    ERASE = "erase a person"
     REGISTER_SCHEMA = "register a schema"
     SET_SCHEMA_RULES = "set the level or mode of a subject"
     DELETE_SCHEMA = "delete a version of a schema"
@@ -41,6 +43,8 @@ EVERYBODY = frozenset(Role)
 MAY: Mapping[Action, frozenset[Role]] = {
     Action.READ_TABLE: EVERYBODY,
     Action.READ_PROTECTED: frozenset({STEWARD, ON_CALL, ADMIN}),
+    Action.READ_CLEAR: frozenset({STEWARD, ADMIN}),
+    Action.ERASE: frozenset({STEWARD, ADMIN}),
     Action.REGISTER_SCHEMA: frozenset({ENGINEER, STEWARD, ADMIN}),
     Action.SET_SCHEMA_RULES: frozenset({STEWARD, ADMIN}),
     Action.DELETE_SCHEMA: frozenset({STEWARD, ADMIN}),

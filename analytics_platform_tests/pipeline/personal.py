@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+import yaml
+
 from analytics_platform.facts import Schema, SchemaFormat, StreamSchemas
 from analytics_platform.product.privacy import Privacy, Treatment
 from analytics_platform.security.privacy.key_files import KeyFiles
@@ -60,6 +62,19 @@ def personal_orders(seed, count):
             case 2:
                 log.append(raw_order(number + 10**5, f'{{"name": "{CANARY}", '.encode()))
     return logs
+
+
+def schema_folder(folder):
+    """The same schema, tags and policy as a folder of schemas."""
+    (folder / "orders/value").mkdir(parents=True)
+    (folder / "orders/value/1.json").write_text(READER.text)
+    fields = {name: {"pii": tag} for name, tag in TAGS.items()}
+    about = {"owner": "team:shop", "compatibility": "NONE", "versions": {1: {"state": "published"}}}
+    about = {**about, "subject": PRIVACY.subject, "fields": fields}
+    (folder / "orders/subject.yaml").write_text(yaml.safe_dump(about))
+    treatments = {tag: str(treatment) for tag, treatment in PRIVACY.treatments.items()}
+    (folder / "privacy.yaml").write_text(yaml.safe_dump({"tags": treatments}))
+    return folder
 
 
 def shop_with(privacy):

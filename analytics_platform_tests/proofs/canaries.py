@@ -224,7 +224,7 @@ def _headers(email: bytes, name: bytes, card: bytes) -> list[Headers]:
     return [*named, (("event_id", email),), (("traceparent", name),), (("__value_schema_id", card),)]
 
 
-def _as_json(about: Mapping[str, Any]) -> bytes:
+def _as_json(about: object) -> bytes:
     return json.dumps(about).encode()
 
 

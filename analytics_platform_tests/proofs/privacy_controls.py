@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 import pyarrow as pa
 import pyarrow.parquet as pq
 from confluent_kafka import Producer as Client
+from psycopg import sql
 
 from analytics_platform_tests.alerts.receivers import Received
 from analytics_platform_tests.proofs import privacy_places as places
@@ -27,7 +28,7 @@ from analytics_platform_tests.stock import stock
 
 SPARSE_BYTES, LARGEST_COPY = 1 << 30, 8 << 20
 ABORT = "import os, sys; held = sys.stdin.read(); os.abort()"
-PLANTED = "create table planted as select {} as x from generate_series(1, 500); analyze planted"
+PLANTED = sql.SQL("create table planted as select {} as x from generate_series(1, 500); analyze planted")
 FORMS: Mapping[str, Callable[[str], bytes]] = {  # made by other means than those of the search
     "as it is": lambda text: text.encode(),
     "in capitals": lambda text: text.upper().encode(),
@@ -127,7 +128,7 @@ def _in_living_places(
     yield from _in_topics(instance, canaries)
     for name, connection in (("platform", instance.ledger()), ("dagster", instance.dagster())):
         with connection:
-            connection.execute(PLANTED.format(f"'{canaries.name(4)}'"))
+            connection.execute(PLANTED.format(sql.Literal(canaries.name(4))))
         dumped = dict(places.databases(instance))
         yield f"a table of {name}", name, dumped[f"pg_dump of {name}"]
         if name == "platform":

@@ -35,7 +35,7 @@ PER_ROUND, WAIT_SECONDS, ASK_SECONDS = 1000, 180.0, 20.0
 POOLS = "analytics_platform/local/auction_house/pools.py"
 RULES = {  # of persons, which must not speak of what is treated
     "holds=\"name <> ''\"": "holds=\"city <> 'Nowhere'\"",
-    'holds="\\"emailAddress\\" like \'_%@_%\'"': 'holds="id > 0"',
+    'holds="\\"emailAddress\\" like \'_%@_%\' or starts_with(\\"emailAddress\\", \'enc_\')"': 'holds="id > 0"',
 }
 DECIDED = """
     select coalesce(max(r.end_offset), 0) from batch_range r join batch b using (stream, number)

@@ -35,8 +35,8 @@ from analytics_platform_tests.brokers import fresh_ledger, running_kafka, runnin
 from analytics_platform_tests.proofs.canaries import Canaries, Sent
 from analytics_platform_tests.proofs.own_topic import create_topic
 from analytics_platform_tests.proofs.privacy_demo import ABOUT, FIELDS, FOREIGN, producer_of, send
-from analytics_platform_tests.proofs.privacy_planted import PROTECTIONS, quoting, turned
 from analytics_platform_tests.proofs.privacy_places import records
+from analytics_platform_tests.proofs.privacy_planted import PROTECTIONS, quoting, turned
 from analytics_platform_tests.proofs.privacy_search import Hit, search_for, with_statistics
 from analytics_platform_tests.proofs.real_parts import parts_on
 from analytics_platform_tests.proofs.report import ROOT, Report

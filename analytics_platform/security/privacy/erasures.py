@@ -25,10 +25,22 @@ def erase(connection: psycopg.Connection, keys: KeyProvider, erasure: Erasure) -
     return keys.erase(erasure.subject)
 
 
+def erased_people(connection: psycopg.Connection) -> list[str]:
+    """Everybody whose erasure is a fact, by the name under which their key was kept."""
+    return [subject for (subject,) in connection.execute("select distinct subject from erasure order by 1").fetchall()]
+
+
 def apply_erasures(connection: psycopg.Connection, keys: KeyProvider) -> list[str]:
     """Erase whoever should be and is not: their keys came back with a copy, or an erasure was interrupted."""
-    ordered = {subject for (subject,) in connection.execute("select distinct subject from erasure").fetchall()}
-    left = sorted(ordered - set(keys.erased())) if ordered else []
+    ordered = erased_people(connection)
+    left = sorted(set(ordered) - set(keys.erased())) if ordered else []
     for subject in left:
         keys.erase(subject)
     return left
+
+
+def agree(connection: psycopg.Connection, keys: KeyProvider) -> None:
+    """Whoever is erased for the keys or for the ledger is so for both, whichever was restored from an older copy."""
+    apply_erasures(connection, keys)
+    for subject in sorted(set(keys.erased()) - set(erased_people(connection))):
+        connection.execute(INSERT, [subject, "", "the keys", "known to the keys, and not to the ledger"])
