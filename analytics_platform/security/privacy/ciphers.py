@@ -5,8 +5,7 @@ Deterministic: the same value of the same person and field is the same ciphertex
 
 from base64 import b64decode
 from binascii import b2a_base64
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -26,72 +25,25 @@ SUBJECT = slice(len(PREFIX), len(PREFIX) + ID_CHARACTERS)
 Keys = Mapping[str, bytes | None]
 
 
-def encrypt(columns: Mapping[str, pa.StringArray], subjects: pa.StringArray, keys: Keys) -> dict[str, pa.StringArray]:
+def encrypt(values: pa.StringArray, subjects: pa.StringArray, keys: Keys, field: str) -> pa.StringArray:
     """Each value under its subject's key; null where there is none, or nobody to whom it belongs.
 
-    One person after another: a cipher takes longer to set up than to use, and twice as long where it finds those of
-    thousands of others in the processor's caches.
-
     Args:
-        columns: by `stream.field`, since a ciphertext is worth nothing in another one; texts, an empty one stays empty.
-        subjects: whose each row is, by `tokens.subject_ids`.
+        values: texts; an empty one stays empty.
+        subjects: whose each is, by `tokens.subject_ids`.
         keys: by subject; None for one that was erased.
+        field: `stream.field`: a ciphertext is worth nothing in another one.
     """
-    listed = [(values.cast(pa.binary()).to_pylist(), [field.encode()]) for field, values in columns.items()]
-    found: list[list[bytes | None]] = [[None] * len(subjects) for _ in listed]
-    for subject, rows in _rows_of_each(subjects):
-        key = keys.get(subject)
-        if key is None:
-            continue
-        cipher = AESSIV(key)
-        for (values, bound), column in zip(listed, found, strict=True):
-            for row in rows:
-                if value := values[row]:
-                    column[row] = cipher.encrypt(value, bound)
-    return {
-        field: _as_texts(pa.array(column, pa.binary()), values, subjects)
-        for (field, values), column in zip(columns.items(), found, strict=True)
-    }
-
-
-def _rows_of_each(subjects: pa.StringArray) -> Iterator[tuple[str, list[int]]]:
-    """Everybody with the rows that are theirs; rows of nobody are left out."""
-    distinct = subjects.dictionary_encode()
-    codes = np.asarray(distinct.indices.fill_null(len(distinct.dictionary)))
-    order = np.argsort(codes, kind="stable")
-    edges = np.searchsorted(codes[order], np.arange(len(distinct.dictionary) + 1)).tolist()
-    rows = order.tolist()
-    for subject, (first, end) in zip(distinct.dictionary.to_pylist(), pairwise(edges), strict=True):
-        yield subject, rows[first:end]
-
-
-def _as_texts(encrypted: pa.BinaryArray, values: pa.StringArray, subjects: pa.StringArray) -> pa.StringArray:
-    texts = pc.binary_join_element_wise(PREFIX, subjects, _base64(encrypted), "")
-    return pc.if_else(pc.equal(values, ""), values, texts)
-
-
-def _base64(values: pa.BinaryArray) -> pa.StringArray:
-    """Each value by itself, all of one length in one call."""
-    sizes = np.asarray(pc.binary_length(values).fill_null(0))
-    rows, parts = [np.zeros(0, np.int64)], [pa.array([], pa.string())]
-    for size in np.unique(sizes).tolist():
-        rows.append(np.flatnonzero(sizes == size))
-        parts.append(_base64_of_size(values.take(pa.array(rows[-1])), size))
-    found = pa.concat_arrays(parts).take(pa.array(np.argsort(np.concatenate(rows))))
-    return pc.if_else(pc.is_valid(values), found, pa.scalar(None, pa.string()))
-
-
-def _base64_of_size(values: pa.BinaryArray, size: int) -> pa.StringArray:
-    padding = -size % 3
-    blocks = np.zeros((len(values), size + padding), np.uint8)
-    if size:
-        blocks[:, :size] = np.frombuffer(values.buffers()[2], np.uint8).reshape(len(values), size)
-    width = (size + padding) // 3 * 4
-    characters = np.frombuffer(bytearray(b2a_base64(blocks.tobytes(), newline=False)), np.uint8)
-    if padding:
-        characters.reshape(-1, width)[:, -padding:] = ord("=")
-    offsets = np.arange(len(values) + 1, dtype=np.int32) * np.int32(width)
-    return pa.Array.from_buffers(pa.string(), len(values), [None, pa.py_buffer(offsets), pa.py_buffer(characters)])
+    ciphers = {subject: AESSIV(key) for subject, key in keys.items() if key is not None}
+    bound, found = [field.encode()], list[str | None]()
+    for value, subject in zip(values.to_pylist(), subjects.to_pylist(), strict=True):
+        cipher = ciphers.get(subject)
+        if not value or cipher is None:
+            found.append(value if value == "" else None)
+        else:
+            text = b2a_base64(cipher.encrypt(value.encode(), bound), newline=False).decode()
+            found.append(f"{PREFIX}{subject}{text}")
+    return pa.array(found, pa.string())
 
 
 def are_encrypted(values: pa.StringArray, subjects: pa.StringArray) -> NDArray[np.bool_]:

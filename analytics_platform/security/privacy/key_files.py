@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from analytics_platform.errors import KeyStoreError
 from analytics_platform.security.privacy.ciphers import KEY_BYTES
 from analytics_platform.security.privacy.keys import WRAPPING_BYTES, wrapped
-from analytics_platform.security.privacy.tokens import ID_CHARACTERS
 from analytics_platform.security.private_file import write_private
 
 WRAPPING, STORE = "wrapping.json", "keys.db"
@@ -28,13 +27,6 @@ WAIT_SECONDS = 30.0
 TABLES = """
     create table if not exists subject (id text primary key, wrapped blob, wrapping integer not null) without rowid;
     create table if not exists named (name text primary key, wrapped blob, wrapping integer not null) without rowid;
-"""
-# All rows in one statement, cut out of one text and one blob: half of what a call for each would take.
-WRITE = f"""
-    insert or replace into subject
-    with recursive row(number) as (select 0 where ?4 > 0 union all select number + 1 from row where number + 1 < ?4)
-    select cast(substr(?1, {ID_CHARACTERS} * number + 1, {ID_CHARACTERS}) as text),
-           substr(?2, {KEY_BYTES} * number + 1, {KEY_BYTES}), ?3 from row
 """
 
 
@@ -144,7 +136,8 @@ class KeyFiles:
     def _write(self, store: sqlite3.Connection, subjects: Sequence[str], keys: Sequence[bytes]) -> None:
         known = self._wrapping()
         held = wrapped(known[max(known)], subjects, b"".join(keys))
-        store.execute(WRITE, ["".join(subjects).encode(), held, max(known), len(subjects)])
+        rows = zip(subjects, (held[at : at + KEY_BYTES] for at in _places(held)), strict=True)
+        store.executemany(f"insert or replace into subject values (?, ?, {max(known)})", rows)
 
     def _require_right(self, store: sqlite3.Connection) -> None:
         """Whether the wrapping key is the one that the keys are under: it would unwrap anything to something."""

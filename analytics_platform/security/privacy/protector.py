@@ -1,7 +1,6 @@
 """Personal values as their rules want them kept, under the keys of one stream and day. Pure but for those keys."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -9,20 +8,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from analytics_platform.product.privacy import FieldRule, SchemaRules, Treatment
-from analytics_platform.security.privacy.ciphers import SEALED, are_encrypted, encrypt, seal, sealed_on, unseal
+from analytics_platform.security.privacy.ciphers import SEALED, Keys, are_encrypted, encrypt, seal, sealed_on, unseal
 from analytics_platform.security.privacy.keys import KeyProvider
 from analytics_platform.security.privacy.masks import mask
 from analytics_platform.security.privacy.tokens import are_tokens, subject_ids, text_tokens, whole_tokens
 
 BY_ITSELF = "undeclared"  # the tag of what nobody has declared: keys and headers
-
-
-@dataclass(frozen=True, slots=True)
-class _Encrypted:
-    """Whose each record is, and by field the ciphertexts; null where there is no key."""
-
-    subjects: pa.StringArray
-    values: Mapping[str, pa.StringArray]
 
 
 class Protector:
@@ -39,20 +30,20 @@ class Protector:
             rules: of the schema that the records are written in.
             values: by field, texts or whole numbers, the subject's too. Keys are made for persons who have none.
         """
-        encrypted = self._encrypted(rules, values)
-        return {rule.name: self._treated(rule, values[rule.name], encrypted) for rule in rules.fields}
+        subjects, keys = self._subjects(rules, values)
+        return {rule.name: self._treated(rule, values[rule.name], subjects, keys) for rule in rules.fields}
 
-    def _encrypted(self, rules: SchemaRules, values: Mapping[str, pa.Array]) -> _Encrypted | None:
-        """What is to be encrypted; None where that is nothing, or the records are about nobody."""
-        names = [rule.name for rule in rules.fields if rule.treatment is Treatment.ENCRYPT]
-        if not names or rules.subject is None:
-            return None
-        subjects = subject_ids(self._environment, rules.subject_tag, values[rules.subject].cast(pa.string()))
-        keys = self._keys.of_subjects(subjects.drop_null().to_pylist(), create=True)
-        found = encrypt({f"{self.stream}.{name}": values[name] for name in names}, subjects, keys)
-        return _Encrypted(subjects, {name: found[f"{self.stream}.{name}"] for name in names})
+    def _subjects(self, rules: SchemaRules, values: Mapping[str, pa.Array]) -> tuple[pa.StringArray | None, Keys]:
+        is_needed = any(rule.treatment is Treatment.ENCRYPT for rule in rules.fields)
+        if not is_needed or rules.subject is None:
+            return None, {}
+        named = values[rules.subject].cast(pa.string())
+        ids = subject_ids(self._environment, rules.subject_tag, named)
+        return ids, self._keys.of_subjects(ids.drop_null().to_pylist(), create=True)
 
-    def _treated(self, rule: FieldRule, values: pa.Array, encrypted: _Encrypted | None) -> pa.Array | None:
+    def _treated(
+        self, rule: FieldRule, values: pa.Array, subjects: pa.StringArray | None, keys: Keys
+    ) -> pa.Array | None:
         if rule.treatment is Treatment.DROP:
             return None
         if pa.types.is_integer(values.type):
@@ -60,10 +51,10 @@ class Protector:
         if rule.treatment is Treatment.MASK:
             return mask(values)
         made = are_tokens(self._environment, rule.tag, values)
-        if rule.treatment is Treatment.TOKENISE or encrypted is None:
+        if rule.treatment is Treatment.TOKENISE or subjects is None:
             return _unless(made, values, text_tokens(self._environment, rule.tag, values))
-        made |= are_encrypted(values, encrypted.subjects)
-        found = encrypted.values[rule.name]
+        made |= are_encrypted(values, subjects)
+        found = encrypt(values, subjects, keys, f"{self.stream}.{rule.name}")
         if found.null_count > values.null_count:  # erased, or nobody is named
             found = pc.coalesce(found, text_tokens(self._environment, rule.tag, values))
         return _unless(made, values, found)

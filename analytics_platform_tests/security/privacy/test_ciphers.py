@@ -15,7 +15,7 @@ VALUES = st.lists(st.tuples(st.none() | st.text(max_size=40), st.sampled_from([A
 
 def encrypted(pairs, keys=None, field="persons.name"):
     values, subjects = pa.array([v for v, _ in pairs], pa.string()), pa.array([s for _, s in pairs], pa.string())
-    return encrypt({field: values}, subjects, KEYS if keys is None else keys)[field].to_pylist()
+    return encrypt(values, subjects, KEYS if keys is None else keys, field).to_pylist()
 
 
 @given(VALUES)
