@@ -24,6 +24,45 @@ FIRST_ID = 5_000_000  # beyond those of the auction house
 Headers = tuple[tuple[str, bytes | None], ...]
 
 
+POOLS = '''\
+@cache
+def names() -> Pool:
+    """Canaries."""
+    return pool_of(f"{LETTERS}n {LETTERS}n{n}" for n in range(99))
+
+
+@cache
+def email_addresses() -> Pool:
+    """Canaries; the last one has no domain."""
+    return pool_of([*(f"{LETTERS}e{n}@{LETTERS}.example" for n in range(FILLERS)), f"{LETTERS}e"])
+
+
+@cache
+def credit_cards() -> Pool:
+    """Canaries."""
+    cards = (f"{NUMBER}{n:04}" for n in range(FILLERS))
+    return pool_of(" ".join(card[at : at + 4] for at in range(0, 16, 4)) for card in cards)
+
+
+@cache
+def urls() -> Pool:
+    """Canaries."""
+    return pool_of(f"{LETTERS}e{n}@{LETTERS}.example" for n in range(len(channels())))
+
+
+@cache
+def descriptions() -> Pool:
+    """Canaries."""
+    return credit_cards()
+
+
+@cache
+def fillers(purpose: str, shortest: int, longest: int) -> Pool:
+    """Canaries."""
+    return names()
+'''
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canaries:
     """What a run's addresses and names have in them, and what its cards begin with."""
@@ -174,47 +213,7 @@ def drawn(seed: int) -> Canaries:
 
 def pools_of(canaries: Canaries) -> str:
     """Code for the end of the auction house's `pools.py`: all that its persons, bids and auctions say is a canary."""
-    return f'''
-
-LETTERS, NUMBER = {canaries.letters!r}, {canaries.digits!r}
-
-
-@cache
-def names() -> Pool:
-    """Canaries."""
-    return pool_of(f"{{LETTERS}}n {{LETTERS}}n{{n}}" for n in range(99))
-
-
-@cache
-def email_addresses() -> Pool:
-    """Canaries; the last one has no domain."""
-    return pool_of([*(f"{{LETTERS}}e{{n}}@{{LETTERS}}.example" for n in range(FILLERS)), f"{{LETTERS}}e"])
-
-
-@cache
-def credit_cards() -> Pool:
-    """Canaries."""
-    cards = (f"{{NUMBER}}{{n:04}}" for n in range(FILLERS))
-    return pool_of(" ".join(card[at : at + 4] for at in range(0, 16, 4)) for card in cards)
-
-
-@cache
-def urls() -> Pool:
-    """Canaries."""
-    return pool_of(f"{{LETTERS}}e{{n}}@{{LETTERS}}.example" for n in range(len(channels())))
-
-
-@cache
-def descriptions() -> Pool:
-    """Canaries."""
-    return credit_cards()
-
-
-@cache
-def fillers(purpose: str, shortest: int, longest: int) -> Pool:
-    """Canaries."""
-    return names()
-'''
+    return f"\n\nLETTERS, NUMBER = {canaries.letters!r}, {canaries.digits!r}\n\n\n{POOLS}"
 
 
 def _headers(email: bytes, name: bytes, card: bytes) -> list[Headers]:

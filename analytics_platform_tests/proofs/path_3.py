@@ -1,7 +1,6 @@
 """Kafka as it is: every noun of a fixed list on the real broker; faults planted in the reader turn cases red."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from analytics_platform.settings import read_settings
+from analytics_platform_tests.proofs.broken_code import Fault, copied_code, planted
 from analytics_platform_tests.proofs.report import ROOT, Report
 
 SUITE = "analytics_platform_tests/ingest/test_kafka_as_it_is.py"
@@ -36,39 +36,35 @@ SUITE_SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """A line of the platform's code that is broken in a copy, and the case that must notice."""
+class ReaderFault(Fault):
+    """A line that is broken, and the case that must notice."""
 
-    name: str
-    file: str
-    right: str
-    wrong: str
     noticed_by: str
 
 
 FAULTS = (
-    Fault(
+    ReaderFault(
         name="aborted transactions come out",
         file="ingest/record_batch.py",
         right="elif batch.attributes & TRANSACTIONAL and batch.producer_id in aborting:",
         wrong="elif False:",
         noticed_by="aborted transactions",
     ),
-    Fault(
+    ReaderFault(
         name="the decoder loses a row of each table",
         file="ingest/record_batch.py",
         right="        yield table.slice(first, last - first)",
         wrong="        yield table.slice(first, last - first - 1)",
         noticed_by="control records",
     ),
-    Fault(
+    ReaderFault(
         name="the topic's id is not checked behind the last fetch",
         file="ingest/kafka/fetch.py",
         right="            reading.handed_on(part)\n    reading.confirm()",
         wrong="            reading.handed_on(part)",
         noticed_by="a topic deleted and recreated",
     ),
-    Fault(
+    ReaderFault(
         name="nobody watches for transactions that hang",
         file="pipeline/__init__.py",
         right="    watch_transactions(parts.ledger, stream.name, undecided(offsets), parts.now())",
@@ -94,22 +90,16 @@ def prove(report: Report) -> None:
 def _copy(report: Report, folder: Path) -> Path:
     """The code, to be broken; as long as it is not, the cases that are to turn red pass in it."""
     report.step("a copy of the code, not broken yet")
-    ignored = shutil.ignore_patterns(".venv", ".state", ".git", "__pycache__", "build")
-    shutil.copytree(ROOT, folder, ignore=ignored)
+    copied_code(folder)
     nouns = [fault.noticed_by for fault in FAULTS]
     found = _run(folder, folder / "control.xml", nouns)
     report.claim("the same cases pass in the copy before it is broken", found == dict.fromkeys(nouns, "passed"))
     return folder
 
 
-def _plant(report: Report, fault: Fault, copy: Path) -> None:
-    report.step(f"planted: {fault.name}")
-    path = copy / "analytics_platform" / fault.file
-    text = path.read_text()
-    report.claim(f"the line to break is there once: {fault.file}", text.count(fault.right) == 1)
-    path.write_text(text.replace(fault.right, fault.wrong))
-    found = _run(copy, copy / "planted.xml", (fault.noticed_by,))
-    path.write_text(text)
+def _plant(report: Report, fault: ReaderFault, copy: Path) -> None:
+    with planted(report, fault, copy):
+        found = _run(copy, copy / "planted.xml", (fault.noticed_by,))
     report.claim(f"{fault.noticed_by} turns red when {fault.name}", found == {fault.noticed_by: "failed"})
 
 

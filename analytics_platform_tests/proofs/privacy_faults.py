@@ -1,39 +1,25 @@
 """What a proof of protection must notice: a line of the platform broken in a copy, and a byte that is changed."""
 
-import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
+from analytics_platform_tests.proofs.broken_code import Fault
 from analytics_platform_tests.proofs.protected_rows import Found
-from analytics_platform_tests.proofs.report import ROOT
 
-IGNORED = shutil.ignore_patterns(".venv", ".state", ".git", "__pycache__", "build")
 NONCE = "__import__('os').urandom(16)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """A line of the platform's code, and what stands in its place."""
-
-    name: str
-    file: str
-    right: str
-    wrong: str
 
 
 FAULTS = (
     Fault(
         name="ciphertexts have a random nonce",
         file="security/privacy/ciphers.py",
-        right="column[row] = cipher.encrypt(value, bound)",
-        wrong=f"column[row] = cipher.encrypt(value, [*bound, {NONCE}])",
+        right="cipher.encrypt(value.encode(), bound)",
+        wrong=f"cipher.encrypt(value.encode(), [*bound, {NONCE}])",
     ),
     Fault(
         name="ciphertexts are keyed by the place of a value",
         file="security/privacy/ciphers.py",
-        right="column[row] = cipher.encrypt(value, bound)",
-        wrong="column[row] = cipher.encrypt(value, [*bound, str(row).encode()])",
+        right="cipher.encrypt(value.encode(), bound)",
+        wrong="cipher.encrypt(value.encode(), [*bound, str(len(found)).encode()])",
     ),
     Fault(
         name="sealed records have a random nonce",
@@ -54,19 +40,6 @@ FAULTS = (
         wrong="if not body.content.pairs:",
     ),
 )
-
-
-def copied_code(folder: Path) -> Path:
-    """The project's code, to be broken."""
-    return Path(shutil.copytree(ROOT, folder, ignore=IGNORED))
-
-
-def plant(fault: Fault, code: Path) -> bool:
-    """Break that line in a copy; whether it was there, once."""
-    path = code / "analytics_platform" / fault.file
-    text = path.read_text()
-    path.write_text(text.replace(fault.right, fault.wrong))
-    return text.count(fault.right) == 1
 
 
 def changed_bytes(found: Found) -> Iterator[tuple[str, Found]]:

@@ -41,9 +41,7 @@ def _lanes_as_they_are(self: Any, new: NewValues) -> pa.BinaryArray:
 
 
 def _pairs_as_they_are(self: Any, new: NewValues) -> pa.BinaryArray:
-    texts = [",".join(f"{json.dumps(name)}:{text}" for name, _, text in body.pairs) for body in self._found]
-    bodies = zip(self._found, texts, strict=True)
-    return pa.array([body.prefix + f"{{{text}}}".encode("utf-8", "replace") for body, text in bodies], pa.binary())
+    return pa.array([body.prefix + body.content.text.encode("utf-8", "replace") for body in self._found], pa.binary())
 
 
 def _rows_as_they_are(self: Any, new: NewValues) -> pa.BinaryArray:
@@ -51,7 +49,8 @@ def _rows_as_they_are(self: Any, new: NewValues) -> pa.BinaryArray:
 
 
 def _with_what_no_schema_names(self: Any, place: int, body: Any, new: Mapping[str, list[Any]]) -> bytes:
-    others = [f"{json.dumps(name)}:{text}" for name, _, text in body.pairs if name not in self._kinds]
+    unnamed = [pair for pair in body.content.pairs if pair.name not in self._kinds]
+    others = [f"{json.dumps(pair.name)}:{body.content.text_of(pair)}" for pair in unnamed]
     return (
         KEPT(self, place, body, new)[:-1] + "".join(f",{other}" for other in others).encode("utf-8", "replace") + b"}"
     )

@@ -13,7 +13,7 @@ TAGS = {
     "bids": {"bidder": "person"},
     "auctions": {"seller": "person"},
 }
-# the auction house's own contract demands cards of digits and a city, which no policy of these leaves
+# the auction house's own contract demands a city and a card, one of which each of these drops
 CONTRACT = """\
 dataset: platform/main/persons
 description: What a batch of persons must be before any of it is published.

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,7 +12,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from analytics_platform.product import Compatibility
-from analytics_platform_tests.proofs.report import ROOT, Report
+from analytics_platform_tests.proofs.broken_code import Fault, copied_code, plant, planted
+from analytics_platform_tests.proofs.report import Report
 from analytics_platform_tests.registry.compatibility import cases_avro, cases_avro_logical, cases_json, cases_json_logic
 from analytics_platform_tests.registry.compatibility.hunt import Tally, hunt
 
@@ -27,99 +27,94 @@ FOLDER = "registry/compatibility"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """A rule that is taken out of a copy of the code; `is_decoded` if few pairs are enough for readers to notice."""
+class RuleFault(Fault):
+    """A rule that is taken out; `is_decoded` if few pairs are enough for readers to notice."""
 
-    name: str
-    file: str
-    right: str
-    wrong: str
     format: str
     is_decoded: bool = True
 
 
 NO_LIBRARIES = Fault(
     name="the libraries are not asked",
-    file="__init__.py",
+    file=f"{FOLDER}/__init__.py",
     right="doubt = objection(writer, reader) if not found else None",
     wrong="doubt = None",
-    format="",
 )
 FAULTS = (
-    Fault(
+    RuleFault(
         name="logical types need not agree",
-        file="avro_rules.py",
+        file=f"{FOLDER}/avro_rules.py",
         right="if written.logical != read.logical:",
         wrong="if False:",
         format="avro",
     ),
-    Fault(
+    RuleFault(
         name="an absent field needs no default",
-        file="avro_rules.py",
+        file=f"{FOLDER}/avro_rules.py",
         right="                self._absent(field, below)",
         wrong="                pass",
         format="avro",
     ),
-    Fault(
+    RuleFault(
         name="of a union any branch will do",
-        file="avro_rules.py",
+        file=f"{FOLDER}/avro_rules.py",
         right="for branch in dict.fromkeys([matching[0][0], *same]):",
         wrong="for branch in ():",
         format="avro",
     ),
-    Fault(
+    RuleFault(
         name="symbols need not be known",
-        file="avro_rules.py",
+        file=f"{FOLDER}/avro_rules.py",
         right="if unknown and read.default is None:",
         wrong="if False:",
         format="avro",
     ),
-    Fault(
+    RuleFault(
         name="an alias may lead to any field",
-        file="avro_rules.py",
+        file=f"{FOLDER}/avro_rules.py",
         right="if len(names) > 1 or any(name in taken for name in names):",
         wrong="if False:",
         format="avro",
         is_decoded=False,
     ),
-    Fault(
+    RuleFault(
         name="bytes are text",
-        file="avro_rules.py",
+        file=f"{FOLDER}/avro_rules.py",
         right='    "string": frozenset({"bytes"}),\n}',
         wrong='    "string": frozenset({"bytes"}),\n    "bytes": frozenset({"string"}),\n}',
         format="avro",
     ),
-    Fault(
+    RuleFault(
         name="what is required need not be there",
-        file="json_scalars.py",
+        file=f"{FOLDER}/json_scalars.py",
         right='    "required": _required,\n',
         wrong="",
         format="json",
     ),
-    Fault(
+    RuleFault(
         name="a property may be new in an open content model",
-        file="json_rules.py",
+        file=f"{FOLDER}/json_rules.py",
         right="if below.is_open and not self._fits(below, trail):",
         wrong="if False:",
         format="json",
     ),
-    Fault(
+    RuleFault(
         name="what no rule understands is fine",
-        file="json_rules.py",
+        file=f"{FOLDER}/json_rules.py",
         right='for keyword in (*BY_WORDS, "if", *NEVER):',
         wrong="for keyword in ():",
         format="json",
     ),
-    Fault(
+    RuleFault(
         name="a bound may be narrowed",
-        file="json_scalars.py",
+        file=f"{FOLDER}/json_scalars.py",
         right="return not types_of(parts) & MOST[keyword] or any(most <= demand for most in said(parts, keyword))",
         wrong="return True",
         format="json",
     ),
-    Fault(
+    RuleFault(
         name="a pattern may change",
-        file="json_scalars.py",
+        file=f"{FOLDER}/json_scalars.py",
         right="    **dict.fromkeys(VERBATIM, _verbatim),\n",
         wrong="",
         format="json",
@@ -182,36 +177,24 @@ def _hunt(report: Report, format_: str, pairs: int) -> None:
 def _copy(report: Report, folder: Path) -> Path:
     """The code without the libraries' opinion: whatever is found there is found by our own rules."""
     report.step("a copy of the code in which only our own rules speak")
-    ignored = shutil.ignore_patterns(".venv", ".state", ".git", "__pycache__", "build")
-    shutil.copytree(ROOT, folder, ignore=ignored)
-    _edit(report, NO_LIBRARIES, folder)
+    copied_code(folder)
+    plant(report, NO_LIBRARIES, folder)
     for format_ in PLANTED_PAIRS:
         wrong = _planted_hunt(folder, format_, report.seed)
         report.claim(f"{format_}: our rules alone are never wrong on the pairs that faults are tried on", wrong == 0)
     return folder
 
 
-def _plant(report: Report, fault: Fault, copy: Path, alone: int) -> None:
+def _plant(report: Report, fault: RuleFault, copy: Path, alone: int) -> None:
     """Take a rule out; `alone` is how many cases differ in the copy before."""
-    report.step(f"planted: {fault.name}")
-    path = copy / "analytics_platform" / FOLDER / fault.file
-    text = path.read_text()
-    _edit(report, fault, copy)
-    failing = _failing_cases(copy) - alone
-    report.figure(f"cases that turn red when {fault.name}", failing)
-    report.claim(f"the cases turn red when {fault.name}", failing > 0)
-    if fault.is_decoded:
-        wrong = _planted_hunt(copy, fault.format, report.seed)
-        report.figure(f"wrongly compatible when {fault.name}", wrong)
-        report.claim(f"the hunt turns red when {fault.name}", wrong > 0)
-    path.write_text(text)
-
-
-def _edit(report: Report, fault: Fault, copy: Path) -> None:
-    path = copy / "analytics_platform" / FOLDER / fault.file
-    text = path.read_text()
-    report.claim(f"the line to take out is there once: {fault.file}", text.count(fault.right) == 1)
-    path.write_text(text.replace(fault.right, fault.wrong))
+    with planted(report, fault, copy):
+        failing = _failing_cases(copy) - alone
+        report.figure(f"cases that turn red when {fault.name}", failing)
+        report.claim(f"the cases turn red when {fault.name}", failing > 0)
+        if fault.is_decoded:
+            wrong = _planted_hunt(copy, fault.format, report.seed)
+            report.figure(f"wrongly compatible when {fault.name}", wrong)
+            report.claim(f"the hunt turns red when {fault.name}", wrong > 0)
 
 
 def _planted_hunt(copy: Path, format_: str, seed: int) -> int:
