@@ -55,7 +55,7 @@ class QueryError(PlatformError):
 class _Cut:
     """What is public at one instant: by table its version, and by model the grains that lack rows of held batches.
 
-    `erased` is who is by now, of whatever instant the rest is.
+    `erased` is who is by now, of whatever instant the rest is; nobody for a part of the platform, which sees all.
     """
 
     versions: Mapping[str, int]
@@ -86,7 +86,7 @@ def read_table(
     settings: Settings, declared: Catalog, name: str, at: datetime | None = None, reader: Reader | None = None
 ) -> duckdb.DuckDBPyRelation:
     """The same for given settings and declarations, as that reader sees it; a part of the platform sees all."""
-    public = _cut(settings, declared, at)
+    public = _cut(settings, declared, at, reader)
     table = f"{name}/silver" if f"{name}/silver" in public.versions else name
     if table not in public.versions:
         raise QueryError(f"no published table is called {name}", sorted(public.versions))
@@ -129,7 +129,7 @@ def sql(
     it may read is one that `COPY` may write, even within a WITH. Of what a reader may not see nothing is there to be
     asked for, whatever the query says; what not everybody may see is there if the query names it, and that is kept.
     """
-    public = _cut(settings, declared, at)
+    public = _cut(settings, declared, at, reader)
     connection, stored = connect_duckdb(), _stored_tables(settings, public.versions, at)
     rights = _rights(reader, declared, stored)
     views = {table: rights.view(table, stored[table].columns.names) for table in stored}
@@ -162,7 +162,7 @@ def cut(settings: Settings, declared: Catalog, at: datetime | None = None) -> Ma
     return _cut(settings, declared, at).versions
 
 
-def _cut(settings: Settings, declared: Catalog, at: datetime | None) -> _Cut:
+def _cut(settings: Settings, declared: Catalog, at: datetime | None, reader: Reader | None = None) -> _Cut:
     if at is not None and at.tzinfo is None:
         raise DeclarationError("at", f"{at} has no time zone", "pass an aware datetime")
     with connect(settings.ledger_as(LedgerRole.READER), application="reader") as ledger:
@@ -170,7 +170,7 @@ def _cut(settings: Settings, declared: Catalog, at: datetime | None) -> _Cut:
         with ledger.transaction():
             found = [published_versions(ledger, name, at) for name in declared.pipelines]
             held = lacking(ledger, sorted(declared.streams), at)
-            erased = frozenset(erased_people(ledger))
+            erased = frozenset(erased_people(ledger)) if reader else frozenset()
     versions = {table: version for of_pipeline in found for table, version in of_pipeline.items()}
     return _Cut(versions=versions, lacking=of_all(held.values()), erased=erased)
 

@@ -1,6 +1,7 @@
 """`ap privacy export`: what is held of a person, and where."""
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.cli.person import Person, person, person_of, sought
 from analytics_platform.lake.personal import LAYERS, Sought, held_sql, records_sql
 from analytics_platform.products import catalog
-from analytics_platform.published import QueryError, sql
+from analytics_platform.published import cut, sql
 from analytics_platform.rights import Tags, personal_columns, tags_of
 from analytics_platform.security.privacy.key_files import KeyFiles
 from analytics_platform.security.privacy.keys import KeyProvider
@@ -67,14 +68,10 @@ def _tagged(settings: Settings) -> dict[str, Tags]:
 
 
 def _records(settings: Settings, looked_for: Sought) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for stream in catalog().streams:
-        for layer in LAYERS:
-            try:
-                (row,) = sql(settings, catalog(), records_sql(stream, layer, looked_for)).to_pylist()
-            except QueryError as error:
-                if any(known.startswith(f"{stream}/") for known in error.known):
-                    raise
-                continue  # nothing of it is published yet
+    public = cut(settings, catalog())
+    for stream, layer in product(catalog().streams, LAYERS):
+        if f"{stream}/{layer}" in public:
+            (row,) = sql(settings, catalog(), records_sql(stream, layer, looked_for)).to_pylist()
             if row["rows"]:
                 yield f"{stream}.{layer}", row
 

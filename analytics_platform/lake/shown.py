@@ -26,9 +26,9 @@ class Shown:
     table: str
     columns: pa.Schema
     model: Model | None
-    hidden: Collection[str] = ()
-    personal: Collection[str] = ()
-    erased: Collection[str] = ()
+    hidden: Collection[str]
+    personal: Collection[str]
+    erased: Collection[str]
     lacking: Lacking
 
 

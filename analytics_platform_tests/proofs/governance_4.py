@@ -16,7 +16,7 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from analytics_platform_tests.proofs.cloned_instance import cloned_instance
-from analytics_platform_tests.proofs.governance_5 import BOARD, SUBJECT, ap, voting_as
+from analytics_platform_tests.proofs.governance_5 import BOARD, SUBJECT, voting_as
 from analytics_platform_tests.proofs.instances import DrivenInstance, pause
 from analytics_platform_tests.proofs.lone_events import added_partition
 from analytics_platform_tests.proofs.report import Report
@@ -47,7 +47,7 @@ def _prove(report: Report, instance: DrivenInstance) -> None:
     latest = client.get_latest_version(SUBJECT)
     schema = json.loads(str(latest.schema.schema_str))
     schema["fields"].append(CURRENCY)
-    next_id = 1 + max(row["id"] for row in ap(instance, "schema", "list"))
+    next_id = 1 + max(row["id"] for row in instance.told("schema", "list"))
     report.claim("the registration waits for its votes", holds="waits for approval" in _refusal(client, schema))
     report.step(f"{BIDS} bids, {PER_SECOND:.0f} a second, every other one in id {next_id}, which is nobody's yet")
     published, ahead = _send(instance, schema, int(latest.schema_id or 0), next_id, report.seed)
@@ -81,10 +81,10 @@ def _refusal(client: SchemaRegistryClient, schema: Any) -> str:
 
 def _approved(instance: DrivenInstance) -> Any:
     """Review, vote, publish; what was published."""
-    ap(instance, "schema", "review", SUBJECT, "2")
+    instance.told("schema", "review", SUBJECT, "2")
     for name in ("ana", "ben"):
-        ap(voting_as(instance, name), "schema", "approve", SUBJECT, "2")
-    return ap(instance, "schema", "publish", SUBJECT, "2")
+        voting_as(instance, name).told("schema", "approve", SUBJECT, "2")
+    return instance.told("schema", "publish", SUBJECT, "2")
 
 
 def _claim_places(report: Report, instance: DrivenInstance, waiting: list[tuple], id_: int) -> None:

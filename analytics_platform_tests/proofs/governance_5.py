@@ -55,7 +55,7 @@ def _vote(report: Report, instance: DrivenInstance) -> None:
     report.claim("it is not published", holds=client.get_versions(SUBJECT) == [1, 2])
     _quorum(report, instance, client, fields)
     _edit(report, instance, client, fields)
-    steps = [fact["step"] for fact in ap(instance, "schema", "history", SUBJECT, "3")]
+    steps = [fact["step"] for fact in instance.told("schema", "history", SUBJECT, "3")]
     report.figure("the history of version 3", steps)
     report.claim("every step is a fact", holds=steps == ["proposed", "reviewed", *["approved"] * 3, "permitted"])
     policy.write_text(light)
@@ -67,24 +67,24 @@ def _quorum(report: Report, instance: DrivenInstance, client: SchemaRegistryClie
     """Votes until there are enough of them, and some that do not count."""
     early = voting_as(instance, "ana").ap("schema", "approve", SUBJECT, "3")
     report.claim("nobody can vote before its evidence is there", holds=bool(early.returncode))
-    reviewed = ap(instance, "schema", "review", SUBJECT, "3")
+    reviewed = instance.told("schema", "review", SUBJECT, "3")
     report.figure("its evidence", {name: reviewed["evidence"].get(name) for name in ("differences", "backtest")})
-    ap(voting_as(instance, "ana"), "schema", "approve", SUBJECT, "3")
+    voting_as(instance, "ana").told("schema", "approve", SUBJECT, "3")
     report.claim("one vote is not enough", holds=_waits(_register(client, fields, "second"), 3, 1))
-    ap(voting_as(instance, "ana"), "schema", "approve", SUBJECT, "3")
+    voting_as(instance, "ana").told("schema", "approve", SUBJECT, "3")
     report.claim("nor is the same one twice", holds=_waits(_register(client, fields, "second"), 3, 1))
     stranger = replace(instance, settings={"AP_TOKEN": "guessed"}).ap("schema", "approve", SUBJECT, "3")
     report.claim("a token that is nobody's does not vote", holds=bool(stranger.returncode))
-    ap(voting_as(instance, "ben"), "schema", "approve", SUBJECT, "3")
+    voting_as(instance, "ben").told("schema", "approve", SUBJECT, "3")
     report.claim("with its quorum the same request is published", holds=_register(client, fields, "second") == 3)
 
 
 def _edit(report: Report, instance: DrivenInstance, client: SchemaRegistryClient, fields: Any) -> None:
     """Votes on a draft that is edited afterwards are for something that is no longer there."""
     _register(client, fields, "fourth")
-    ap(instance, "schema", "review", SUBJECT, "4")
+    instance.told("schema", "review", SUBJECT, "4")
     for name in ("ben", "cem"):
-        ap(voting_as(instance, name), "schema", "approve", SUBJECT, "4")
+        voting_as(instance, name).told("schema", "approve", SUBJECT, "4")
     draft = instance.clone / "schemas" / "bids" / "value" / "4.avsc"
     draft.write_text(draft.read_text().replace("fourth", "forth"))
     done = instance.ap("schema", "publish", SUBJECT, "4")
@@ -110,13 +110,5 @@ def _waits(answer: int | str, version: int, votes: int) -> bool:
 
 def voting_as(instance: DrivenInstance, name: str) -> DrivenInstance:
     """The instance, asked by that person, whose token is new each time."""
-    token = ap(instance, "token", "issue", name)["token"]
+    token = instance.told("token", "issue", name)["token"]
     return replace(instance, settings={**instance.settings, "AP_TOKEN": token})
-
-
-def ap(instance: DrivenInstance, *words: str) -> Any:
-    """What `ap … --json` says; it must succeed."""
-    done = instance.ap(*words, "--json")
-    if done.returncode:
-        raise AssertionError(f"ap {' '.join(words)}: {done.stderr}")
-    return json.loads(done.stdout)

@@ -53,6 +53,13 @@ class DrivenInstance:
             check=False,
         )
 
+    def told(self, *arguments: str) -> Any:
+        """What `ap … --json` says. Raises AssertionError unless it succeeded."""
+        done = self.ap(*arguments, "--json")
+        if done.returncode:
+            raise AssertionError(f"ap {' '.join(arguments)}: {done.stderr}")
+        return json.loads(done.stdout)
+
     def up(self, *arguments: str) -> str:
         """`ap up --detach`; what it said. Raises RuntimeError unless it succeeded."""
         done = self.ap("up", "--detach", "--base-port", str(self.base_port), *arguments)
@@ -91,8 +98,11 @@ class DrivenInstance:
 
     def dagster(self) -> psycopg.Connection:
         """A connection of our own to Dagster's database."""
-        url = self.setting("dagster_postgres_url").replace("postgresql+psycopg2", "postgresql", 1)
-        return psycopg.connect(url, autocommit=True, connect_timeout=3)
+        return psycopg.connect(self.dagster_dsn(), autocommit=True, connect_timeout=3)
+
+    def dagster_dsn(self) -> str:
+        """Of Dagster's database, as libpq takes it."""
+        return self.setting("dagster_postgres_url").replace("postgresql+psycopg2", "postgresql", 1)
 
     def processes(self) -> dict[int, str]:
         """Every living process with this instance's mark, and its part."""

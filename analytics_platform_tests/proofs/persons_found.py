@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from analytics_platform_tests.proofs.governance_5 import ap
 from analytics_platform_tests.proofs.instances import DrivenInstance
 
 PLACES = """
@@ -31,7 +30,7 @@ def places(instance: DrivenInstance) -> dict[str, Found]:
     """Every record that is published or refused, by its coordinates."""
     return {
         f"{row['partition']}/{row['place']}": Found(outcome=row["outcome"], subject=row["id"], name=row["name"])
-        for row in ap(instance, "sql", PLACES)
+        for row in instance.told("sql", PLACES)
     }
 
 

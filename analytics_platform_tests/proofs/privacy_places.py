@@ -125,7 +125,7 @@ def records(address: Address) -> Iterator[Record]:
 
 def databases(instance: DrivenInstance) -> Iterator[Place]:
     """Both databases as pg_dump writes them, and what their server remembers besides: sampled values, queries."""
-    for name, dsn in (("platform", instance.setting("ledger_dsn")), ("dagster", _dagster_dsn(instance))):
+    for name, dsn in (("platform", instance.setting("ledger_dsn")), ("dagster", instance.dagster_dsn())):
         done = subprocess.run([_pg_dump(), "--dbname", dsn], capture_output=True, check=True)
         yield f"pg_dump of {name}", done.stdout
     with instance.ledger() as ledger:
@@ -186,10 +186,6 @@ def _record(message: Message) -> Record:
         offset=int(message.offset() or 0),
         data=data,
     )
-
-
-def _dagster_dsn(instance: DrivenInstance) -> str:
-    return instance.setting("dagster_postgres_url").replace("postgresql+psycopg2", "postgresql", 1)
 
 
 def _pg_dump() -> str:

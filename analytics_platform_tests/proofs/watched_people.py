@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analytics_platform_tests.proofs.governance_5 import ap
 from analytics_platform_tests.proofs.instances import DrivenInstance
 from analytics_platform_tests.proofs.persons_found import Found
 from analytics_platform_tests.proofs.report import Report
@@ -53,7 +52,7 @@ class Watched:
 
 def erase(watched: Watched, who: int) -> Any:
     """Have somebody erased; what `ap` says."""
-    return ap(watched.instance, "privacy", "erase", f"person:{who}", "--reason", "a proof")
+    return watched.instance.told("privacy", "erase", f"person:{who}", "--reason", "a proof")
 
 
 def duplicate(folder: Path, copy: Path) -> None:
@@ -63,7 +62,7 @@ def duplicate(folder: Path, copy: Path) -> None:
 
 def revealed(watched: Watched) -> dict[int, tuple[Any, Any]]:
     """By person, their name in the clear and whether it is erased, as a steward reads them."""
-    return shown(ap(watched.instance, "reveal", query_of_all(watched), "--purpose", "a proof"))
+    return shown(watched.instance.told("reveal", query_of_all(watched), "--purpose", "a proof"))
 
 
 def query_of_all(watched: Watched) -> str:
@@ -75,7 +74,7 @@ def query_of_all(watched: Watched) -> str:
 def key_of(watched: Watched, who: int) -> str:
     """The name under which somebody's key is kept, out of what is encrypted for them."""
     query = f"select name from persons where id = {who} and starts_with(name, 'enc_') limit 1"
-    return str(ap(watched.instance, "sql", query)[0]["name"])[4:24]
+    return str(watched.instance.told("sql", query)[0]["name"])[4:24]
 
 
 def _three(watched: Watched) -> str:
@@ -85,10 +84,10 @@ def _three(watched: Watched) -> str:
 def shown(rows: list[dict[str, Any]]) -> dict[int, tuple[Any, Any]]:
     """By person, their name and whether it is erased; two of which differ are an error."""
     found = {(row["id"], row["name"], row["_erased"]) for row in rows}
-    shown = {id_: (name, erased) for id_, name, erased in found}
-    if len(shown) != len(found):
+    by_person = {id_: (name, erased) for id_, name, erased in found}
+    if len(by_person) != len(found):
         raise AssertionError(f"one person, several answers: {found}")
-    return shown
+    return by_person
 
 
 def count(watched: Watched, condition: str) -> int:
