@@ -163,6 +163,7 @@ def _lose(watched: Watched, who: str, key: str, without: str = "") -> CompletedP
     watched.report.figure("it says", (done.stdout + done.stderr).strip()[-400:])
     for file, lost in aside.items():
         lost.unlink() if done.returncode == 0 else lost.rename(file)
+    await_true(lambda: count(watched, "true") > 0, WAIT_SECONDS, "a cut without the lost files")
     return done
 
 
