@@ -272,5 +272,7 @@ def _not_there(
         remedy = f"`ap table check {table}` names what is damaged, `ap table repair {table}` mends it"
         return QueryError(f"{where}; {remedy}", sorted(versions))
     rows = f"{settings.retention_hours} h" if settings.retention_hours else "for ever"
-    kept = f"rows are kept {rows} by AP_RETENTION_HOURS, replaced files much shorter"
+    kept = (
+        f"rows are kept {rows} by AP_RETENTION_HOURS, shorter where retention.yaml says so, replaced files much shorter"
+    )
     return QueryError(f"{where}; it is no longer kept ({kept}): ask for a later cut", sorted(versions))

@@ -7,6 +7,7 @@ from analytics_platform.cli.output import as_json, say_json
 from analytics_platform.cli.person import person, person_of
 from analytics_platform.cli.privacy_audit import audit
 from analytics_platform.cli.privacy_export import export
+from analytics_platform.cli.privacy_retention import retention
 from analytics_platform.postgres import connect
 from analytics_platform.security.privacy.erasures import Erasure
 from analytics_platform.security.privacy.erasures import erase as erased
@@ -22,6 +23,7 @@ def command() -> None:
 
 command.add_command(export)
 command.add_command(audit)
+command.add_command(retention)
 
 
 @command.command(epilog='Example: ap privacy erase person:1007 --reason "request 4711"')

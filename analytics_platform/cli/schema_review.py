@@ -29,6 +29,7 @@ from analytics_platform.registry.lint import Fault, faults_of, pii_of
 from analytics_platform.registry.page import page_of
 from analytics_platform.registry.privacy import privacy_faults
 from analytics_platform.registry.privacy_file import policy_in
+from analytics_platform.registry.retention_file import retention_in
 from analytics_platform.registry.subject import Decision, SubjectVersions, VersionText
 from analytics_platform.registry.versions import read_versions, streams_in, text_of
 from analytics_platform.settings import ROOT, read_settings
@@ -89,7 +90,7 @@ def lint(streams: Sequence[str], as_json: bool) -> None:
 
     Where there is a privacy.yaml, also what becomes of their personal data, and whether it can be done. Judged are each
     stream's highest published version and its drafts; older ones cannot change any more. Without a stream also the
-    policy, its page, and the votes on open proposals.
+    policy, its page, the votes on open proposals, and for how long rows are kept.
     """
     schema_dir = read_settings().schema_dir
     treated = policy_in(schema_dir)
@@ -100,6 +101,7 @@ def lint(streams: Sequence[str], as_json: bool) -> None:
         for fault in (*faults_of(_valid(version), subject.decided), *_misfits(subject, version, treated))
     ]
     governed = [] if streams else faults(schema_dir, PAGE if schema_dir == ROOT / "schemas" else None)
+    retention_in(schema_dir)
     if as_json:
         say_json([*found, *({"file": "", "problem": line} for line in governed)])
     else:

@@ -13,6 +13,7 @@ from analytics_platform.product import Pipeline
 from analytics_platform.quality.files import pipeline_with_contracts
 from analytics_platform.registry.current import current_schemas
 from analytics_platform.registry.privacy_file import pipeline_with_privacy
+from analytics_platform.registry.retention_file import pipeline_with_retention
 from analytics_platform.security.cluster import cluster_of
 from analytics_platform.security.core_files import forbid_core_files
 from analytics_platform.security.parts import PartName
@@ -32,6 +33,7 @@ def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connectio
     ensure_pipeline(ledger, pipeline.name)
     pipeline = pipeline_with_contracts(pipeline, settings.schema_dir)
     pipeline = pipeline_with_privacy(pipeline, settings.schema_dir)
+    pipeline = pipeline_with_retention(pipeline, settings.schema_dir)
     keys = KeyFiles(settings.key_dir)
     if any(stream.privacy for stream in pipeline.streams):
         forbid_core_files()

@@ -56,6 +56,6 @@ def _oldest(files: Sequence[DataFile]) -> list[DataFile]:
     ]
 
 
-def files_expired(files: Sequence[DataFile], column: str, keep_from: object) -> list[DataFile]:
-    """The files all of whose values of `column` lie before `keep_from`."""
-    return [file for file in files if file.high[column] is not None and file.high[column] < keep_from]
+def files_begun(files: Sequence[DataFile], column: str, keep_from: Any) -> list[DataFile]:
+    """The files of whose values of `column` some lie before `keep_from`."""
+    return [file for file in files if file.low[column] is not None and file.low[column] < keep_from]

@@ -200,7 +200,7 @@ class Table:
         return self.version
 
     def drop(self, files: Sequence[DataFile], *, epoch: int) -> int:
-        """Remove whole files whose time is over. Returns the version."""
+        """Remove whole files. Returns the version."""
         self._commit(Change(removed=files), decided_on=self.version, epoch=epoch)
         return self.version
 

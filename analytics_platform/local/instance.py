@@ -34,12 +34,13 @@ class PartState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartRecord:
-    """A part as the supervisor last saw it."""
+    """A part as the supervisor last saw it; `reason` is why it went down, until it is up again."""
 
     state: PartState = PartState.WAITING
     pid: int | None = None
     address: str = ""
     restarts: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,11 @@ def _try_lock(file: IO[str], attempts: int = 1) -> bool:
 def _instance_of(raw: Mapping[str, Any]) -> Instance:
     parts = {
         name: PartRecord(
-            state=PartState(part["state"]), pid=part["pid"], address=part["address"], restarts=part["restarts"]
+            state=PartState(part["state"]),
+            pid=part["pid"],
+            address=part["address"],
+            restarts=part["restarts"],
+            reason=part.get("reason", ""),
         )
         for name, part in raw.get("parts", {}).items()
     }

@@ -91,6 +91,7 @@ def _parts(observed: Observed) -> Iterator[Finding]:
             continue
         level = Level.DOWN if name in ESSENTIAL else Level.DEGRADED
         what = f"{name} is {part.state}" + (f", started again {part.restarts} times" if part.restarts else "")
+        what += f": {part.reason}" if part.reason else ""
         yield Finding(level=level, what=what, next=f"ap logs --since 5m --process {name}")
     for name, part in observed.instance.parts.items():
         if part.state == PartState.UP and part.address.startswith("http"):

@@ -50,6 +50,7 @@ class Supervised:
     since: float = 0.0
     pause: float = SHORTEST_PAUSE_SECONDS
     restarts: int = 0
+    reason: str = ""
 
     @property
     def name(self) -> str:
@@ -60,7 +61,9 @@ class Supervised:
     def record(self) -> PartRecord:
         """What the instance's record says of it."""
         pid = self.process.pid if self.process else None
-        return PartRecord(state=self.state, pid=pid, address=self.member.address, restarts=self.restarts)
+        return PartRecord(
+            state=self.state, pid=pid, address=self.member.address, restarts=self.restarts, reason=self.reason
+        )
 
 
 Listener = Callable[[str, Mapping[str, object]], None]
@@ -158,12 +161,14 @@ class Supervisor:
         self._fail(part, f"ended with {code}")
 
     def _fail(self, part: Supervised, reason: str) -> None:
-        part.restarts += 1
+        part.restarts, part.reason = part.restarts + 1, reason
         self._enter(part, PartState.DOWN, reason=reason, again_in_seconds=part.pause)
         part.pause = min(part.pause * 2, LONGEST_PAUSE_SECONDS)
 
     def _enter(self, part: Supervised, state: PartState, **facts: object) -> None:
         part.state, part.since = state, self.clock()
+        if state in (PartState.UP, PartState.DONE):
+            part.reason = ""
         pid = part.process.pid if part.process else None
         self.tell(f"part.{state}", {"part": part.name, "pid": pid, "address": part.member.address, **facts})
 

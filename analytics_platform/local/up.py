@@ -196,10 +196,10 @@ def _recover(state_dir: Path, say: Say) -> None:
 
 
 def failing_parts(state_dir: Path) -> list[dict[str, Any]]:
-    """Parts that keep ending, with the last they said."""
+    """Parts that keep ending, with why, and the last they said."""
     parts = load_instance(state_dir).parts.items()
     return [
-        {"part": name, "restarts": part.restarts, "said": last_lines(state_dir, name, 3)}
+        {"part": name, "restarts": part.restarts, "reason": part.reason, "said": last_lines(state_dir, name, 3)}
         for name, part in parts
-        if part.state == PartState.DOWN
+        if part.reason
     ]

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -20,7 +20,7 @@ from analytics_platform.lake.shapes import DataFile
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import alarms, dirty, timers
 from analytics_platform.ledger.rework import TODAYS_VERSIONS, Order
-from analytics_platform.pipeline.parts import Parts
+from analytics_platform.pipeline.parts import ONE_HOUR, Parts
 from analytics_platform.pipeline.slices import slice_of
 from analytics_platform.pipeline.watermarks import Newest, of_model, recorded_watermarks, watermarks_now
 from analytics_platform.product import Model, Pipeline, Window
@@ -76,6 +76,7 @@ def models_asked(orders: Iterable[Order], pipeline: Pipeline) -> set[str]:
 def mark_touched(stream: str, rows: pa.Table, cause: str, parts: Parts, *, only: Collection[str] | None = None) -> None:
     """Have every model (or `only` some) recompute what these silver rows of a stream belong to, added or removed.
 
+    Windows that begin where rows have begun to go stay as they are: what is left would make other ones.
     Windows that are over are gathered for a while, so that the next late rows, or the next chunk of an order, do not
     have them recomputed again.
     """
@@ -85,6 +86,7 @@ def mark_touched(stream: str, rows: pa.Table, cause: str, parts: Parts, *, only:
             continue
         seen = rows[touched_by(model, stream)].filter(pc.invert(is_too_late(rows, model)))
         grains = grains_touched(seen, model.grain)
+        grains -= past_retention(grains, model, parts)
         at = of_model(model, parts.pipeline, watermarks)
         gathered = set() if at is None else _gathered(model, grains, at)
         dirty.mark(parts.ledger, model.name, grains - gathered, cause)
@@ -210,15 +212,20 @@ def _mark(model: Model, rows: pa.Table, readers: Collection[Model], parts: Parts
     """Have those readers recompute what these rows of the model belong to."""
     for reader in readers:
         touched = grains_touched(rows[touched_by(reader, model.name)], reader.grain)
-        dirty.mark(parts.ledger, reader.name, touched - _past_retention(touched, reader, parts), model.name)
+        dirty.mark(parts.ledger, reader.name, touched - past_retention(touched, reader, parts), model.name)
         parts.reached(Failpoint.AFTER_DIRTY)
 
 
-def _past_retention(grains: set[str], reader: Model, parts: Parts) -> set[str]:
-    """Windows that are dropped now or next time: what they were computed from may be gone in part already."""
-    if parts.limits.retention is None or not isinstance(reader.grain, Window):
+def past_retention(grains: set[str], model: Model, parts: Parts) -> set[str]:
+    """Windows that are dropped now or next time: what they were computed from may be gone in part already.
+
+    Rows of a stream go by their hour, before the window is over that they began; those of models stay until it is.
+    """
+    keep_from = parts.keep_from(model.name)
+    if keep_from is None or not isinstance(model.grain, Window):
         return set()
-    return over(grains, reader.grain, parts.now() - parts.limits.retention)
+    reads_streams = not set(model.inputs).isdisjoint(parts.pipeline.stream_names)
+    return over(grains, model.grain, keep_from + (model.grain.size + ONE_HOUR if reads_streams else timedelta(0)))
 
 
 def _tell(model: Model, error: PlatformError, parts: Parts) -> None:

@@ -23,6 +23,7 @@ from analytics_platform.lake.tables import Table
 from analytics_platform.ledger import contract
 from analytics_platform.ledger.postgres import contracts
 from analytics_platform.product import Pipeline, Stream
+from analytics_platform.product.retention import kept_for
 from analytics_platform.security.privacy.keys import KeyProvider
 
 ONE_HOUR = timedelta(hours=1)  # rows expire by whole hours
@@ -38,7 +39,7 @@ def _nothing(_: Failpoint) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long a lease and its pauses last, and how long tables keep rows (None: for ever)."""
+    """How long a lease and its pauses last, and how long tables keep rows at most (None: for ever)."""
 
     lease_seconds: float = 60
     quiet_seconds: float = 2
@@ -82,18 +83,25 @@ class Parts:
         contracts.keep(self.ledger, stream.name, digest, contract.to_json(stream))
         return Pins(reader_schema_id=self.schemas[stream.name].reader.id, contract_digest=digest)
 
+    def keep_from(self, name: str) -> datetime | None:
+        """The instant before which rows of a stream or model are past their retention; None if they never are."""
+        kept = kept_for(self.pipeline, self.limits.retention).get(name)
+        return None if kept is None else self.now() - kept
+
     def horizon(self, stream: Stream) -> timedelta:
         """How late a row may be: as declared, but never so late that the rest of its window may be gone already.
 
         Raises SettingError when retention leaves no room for the largest window.
         """
-        if self.limits.retention is None:
+        kept = kept_for(self.pipeline, self.limits.retention).get(stream.name)
+        if kept is None:
             return stream.late_within
         largest = self.pipeline.largest_window
-        room = self.limits.retention - largest - ONE_HOUR
+        room = kept - largest - ONE_HOUR
         if room <= timedelta(0):
-            problem = f"{self.limits.retention} is too short for windows of {largest}"
-            raise SettingError("retention_hours", problem, "keep rows at least two hours longer, or for ever (0)")
+            name = "retention_hours" if kept == self.limits.retention else "days in retention.yaml"
+            problem = f"{kept} for {stream.name} is too short for windows of {largest}"
+            raise SettingError(name, problem, "keep rows at least two hours longer, or for ever (0)")
         return min(stream.late_within, room)
 
 

@@ -14,6 +14,7 @@ from analytics_platform.lake.model import touched_by
 from analytics_platform.lake.shapes import DataFile
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import dirty
+from analytics_platform.pipeline.models import past_retention
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Model, Window
 
@@ -43,7 +44,8 @@ def mark_everything(model: Model, cause: str, parts: Parts) -> int:
             read += rows.num_rows
             if keep_from is not None:
                 rows = rows.filter(pc.greater_equal(rows["event_at"], keep_from))
-            dirty.mark(parts.ledger, model.name, grains_touched(rows[column], model.grain), cause)
+            grains = grains_touched(rows[column], model.grain)
+            dirty.mark(parts.ledger, model.name, grains - past_retention(grains, model, parts), cause)
     return read
 
 
@@ -62,7 +64,8 @@ def mark_readers(model: Model, cause: str, parts: Parts) -> None:
         for rows in _steps(table, [file for file in table.files() if file.path not in damaged], column, parts):
             if keep_from is not None and isinstance(reader.grain, Window):
                 rows = rows.filter(pc.greater_equal(rows[column], keep_from))
-            dirty.mark(parts.ledger, reader.name, grains_touched(rows[column], reader.grain), cause)
+            grains = grains_touched(rows[column], reader.grain)
+            dirty.mark(parts.ledger, reader.name, grains - past_retention(grains, reader, parts), cause)
 
 
 def rows_to_read(model: Model, parts: Parts) -> int:
@@ -95,7 +98,7 @@ def _portions(files: Sequence[DataFile]) -> Iterator[list[DataFile]]:
 
 def _whole_from(name: str, table: Table, parts: Parts) -> datetime | None:
     """Where tables keep rows for a limited time, the event time from which no row can have gone yet."""
-    if parts.limits.retention is None or name not in parts.pipeline.stream_names:
+    if name not in parts.pipeline.stream_names or parts.keep_from(name) is None:
         return None
     newest = [file.high["event_at"] for file in table.files() if file.high["event_at"] is not None]
     return max(newest) - parts.horizon(parts.pipeline.stream(name)) if newest else None

@@ -66,8 +66,7 @@ def clean(parts: Parts, lease: Lease) -> None:
     forgotten.
     """
     expire_sealed(parts)
-    if parts.limits.retention is not None:
-        expire(parts, lease, parts.now() - parts.limits.retention)
+    expire(parts, lease)
     versions = parts.tables.versions()
     cycle = publication.Cycle(manifests=(), versions=versions, seen_marks={}, published_at=parts.now())
     cycle = record_manifests(cycle, lease, parts)

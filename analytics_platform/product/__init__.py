@@ -124,8 +124,8 @@ class Stream:
     `unknown_schemas_at_most` and `deprecated_at_most` are shares of a batch's records. `behind_held` says whether
     records wait behind a held batch, `approvers` who must agree to what others decide about its batches.
     `dead_letters` is a topic that gets the rows which silver will not hold, for producers who want to hear of them.
-    `contract` is the text of its data contract and `privacy` how its personal data is kept, both attached when the
-    catalogue is opened.
+    `contract` is the text of its data contract, `privacy` how its personal data is kept, and `kept_for` how long its
+    rows are, for ever if None; all are attached when the catalogue is opened.
     """
 
     name: str
@@ -155,6 +155,7 @@ class Stream:
     dead_letters: str | None = None
     contract: str = field(default="", repr=False)
     privacy: Privacy | None = field(default=None, repr=False)
+    kept_for: timedelta | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

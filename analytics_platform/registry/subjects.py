@@ -17,6 +17,7 @@ FILES = (
     "governance.yaml",
     "consumers.yaml",
     "privacy.yaml",
+    "retention.yaml",
 )  # that lie beside the folders of subjects
 LONGEST = 200  # of a folder's name; file systems take 255 bytes
 

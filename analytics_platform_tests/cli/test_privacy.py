@@ -29,7 +29,7 @@ def shop(ledger_dsn, tmp_path, monkeypatch):
         }
         for name, value in given.items():
             monkeypatch.setenv(f"AP_{name}", str(value))
-        for module in ("privacy_export", "privacy_audit", "reveal"):
+        for module in ("privacy_export", "privacy_audit", "privacy_retention", "reveal"):
             monkeypatch.setattr(f"analytics_platform.cli.{module}.catalog", lambda: CATALOG)
         yield settings
 
@@ -119,3 +119,16 @@ def test_what_is_in_the_clear_fails_the_audit(shop):
     policy.write_text("tags: {person: keep, name: encrypt, email: drop}\n")  # they were tokenised
     found = json.loads(ap("privacy", "audit", "--json", code=1))
     assert [(row["table"], row["rows"]) for row in found] == [("orders", 6)]
+
+
+def test_how_long_rows_are_kept_is_told_by_stream_and_model(shop):
+    names = {row["name"]: row["hours"] for row in json.loads(ap("privacy", "retention", "--json"))}
+    assert names and set(names.values()) == {None} and "for ever" in ap("privacy", "retention")
+    (shop.schema_dir / "retention.yaml").write_text("days_by_tag: {name: 7}")
+    assert {row["hours"] for row in json.loads(ap("privacy", "retention", "--json"))} == {7 * 24}
+    assert "168 h" in ap("privacy", "retention")
+    (shop.schema_dir / "retention.yaml").write_text("days_by_tag: {shoe_size: 7}")
+    with pytest.raises(DeclarationError, match="shoe_size"):
+        ap("privacy", "retention")
+    with pytest.raises(DeclarationError, match="shoe_size"):
+        ap("schema", "lint")

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.lake.fold import FILES_PER_FOLD, TIERS, files_expired, files_of_model_to_fold, files_to_fold
+from analytics_platform.lake.fold import FILES_PER_FOLD, TIERS, files_begun, files_of_model_to_fold, files_to_fold
 from analytics_platform.lake.shapes import DataFile
 
 
@@ -32,9 +32,9 @@ def test_a_table_of_many_commits_stays_a_few_files():
     assert max(f.size for f in files) < 2 * FILES_PER_FOLD * TIERS[-1]
 
 
-def test_only_files_wholly_before_the_limit_expire():
-    files = [file(1, 5, 1), file(4, 9, 1), file(10, 10, 1)]
-    assert files_expired(files, "batch", 9) == [files[0]]
+def test_retention_begins_with_files_that_hold_anything_before_the_limit():
+    files = [file(1, 5, 1), file(4, 9, 1), file(9, 10, 1)]
+    assert files_begun(files, "batch", 9) == files[:2]
 
 
 def test_a_models_oldest_small_files_are_folded_and_never_those_that_time_still_reaches():

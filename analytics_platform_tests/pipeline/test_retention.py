@@ -1,13 +1,33 @@
 """What is past its retention goes, with all that was derived from it; what a life that lasts needs stays."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from analytics_platform.errors import SettingError
+from analytics_platform.lake.duckdb import read_files
+from analytics_platform.lake.shapes import Layer
 from analytics_platform.ledger.postgres.lease import taken
 from analytics_platform.pipeline import upkeep
-from analytics_platform_tests.pipeline.house import NOON, Clock, auction, bid, finish, kafka_with, opened
+from analytics_platform.pipeline.models import mark_touched
+from analytics_platform.pipeline.recover_models import mark_everything
+from analytics_platform.product import Window
+from analytics_platform_tests.pipeline.house import (
+    HOT,
+    HOUSE,
+    MINUTE,
+    NOON,
+    Clock,
+    auction,
+    bid,
+    finish,
+    kafka_with,
+    model,
+    opened,
+)
 from analytics_platform_tests.pipeline.orders import lease, rows
 
 DAY = 24 * 60.0  # minutes
@@ -77,3 +97,115 @@ def test_a_window_past_its_retention_is_not_computed_from_what_is_left_of_it(hou
     assert found(parts, "sums", "wins") == [2]
     at_day(1.03, house, clock, bids=[bid("c", 3, at=1.03 * DAY)], auctions=[auction(3, 1.03 * DAY, 1.03 * DAY + 1)])
     assert found(parts, "sums", "wins") in ([2], [])
+
+
+def folded(parts, name):
+    """Put the rows of a table into one file, as upkeep does once there are many."""
+    table = parts.tables.input(name)
+    files = table.files()
+    with taken(parts.ledger, "house", "folding", parts.now()) as held:
+        table.fold(files, read_files(parts.query, table.uris(files), table.shape.columns), epoch=held.epoch)
+    assert len(table.files()) == 1
+
+
+def test_old_rows_go_though_young_ones_are_in_their_file(house, clock):
+    parts, _ = house
+    at_day(0, house, clock, bids=[bid("a", 1, at=1)], auctions=[auction(1, 0, 5)])
+    at_day(0.9, house, clock, bids=[bid("b", 2, at=0.9 * DAY)], auctions=[auction(2, 0.9 * DAY, 0.9 * DAY + 5)])
+    for name in ("bids", "auctions", "hot"):
+        folded(parts, name)
+    at_day(1.5, house, clock, bids=[bid("c", 3, at=1.5 * DAY)], auctions=[auction(3, 1.5 * DAY, 1.5 * DAY + 5)])
+    assert (found(parts, "bids/silver", "auction"), found(parts, "auctions/silver", "id")) == ([2, 3], [2, 3])
+    assert found(parts, "hot", "auction") == [2, 2, 3, 3] and 1 not in found(parts, "wins", "id")
+
+
+def test_a_life_that_lasts_keeps_no_older_rows_of_its_file(house, clock):
+    parts, _ = house
+    at_day(0, house, clock, bids=[bid("a", 1, at=1)], auctions=[auction(1, 0, 5)])
+    at_day(0.1, house, clock, bids=[bid("b", 2, at=0.1 * DAY + 1)], auctions=[auction(2, 0.1 * DAY, 10 * DAY)])
+    for name in ("bids", "auctions"):
+        folded(parts, name)
+    at_day(3, house, clock, bids=[bid("c", 3, at=3 * DAY)], auctions=[auction(3, 3 * DAY, 3 * DAY + 5)])
+    assert (found(parts, "bids/silver", "auction"), found(parts, "auctions/silver", "id")) == ([2, 3], [2, 3])
+
+
+def test_a_damaged_file_keeps_its_rows_until_it_is_repaired(house, clock):
+    parts, _ = house
+    at_day(0, house, clock, bids=[bid("a", 1, at=1)])
+    at_day(0.9, house, clock, bids=[bid("b", 2, at=0.9 * DAY)])
+    folded(parts, "bids")
+    (lost,) = map(Path, parts.tables.input("bids").uris(parts.tables.input("bids").files()))
+    aside = lost.rename(lost.with_suffix(".aside"))
+    at_day(1.5, house, clock)
+    assert found(parts, "bids/bronze", "batch") == [2]
+    aside.rename(lost)
+    at_day(1.6, house, clock)
+    assert found(parts, "bids/silver", "auction") == [2]
+
+
+@contextmanager
+def kept_by_stream(dsn, folder, clock, pipeline=HOUSE, **days):
+    """A house that keeps rows of some streams for so many days, and of the others for ever; and its broker."""
+    kafka = kafka_with()
+    streams = (replace(s, kept_for=timedelta(days=days[s.name]) if s.name in days else None) for s in pipeline.streams)
+    pipeline = replace(pipeline, streams=tuple(streams))
+    with opened(dsn, folder, kafka, now=clock, pipeline=pipeline) as parts:
+        yield parts, kafka
+
+
+def test_each_stream_keeps_its_rows_for_its_own_time(ledger_dsn, tmp_path, clock):
+    apart = replace(HOUSE, models=(HOT,))
+    with kept_by_stream(ledger_dsn, tmp_path, clock, apart, auctions=1) as house:
+        at_day(0, house, clock, bids=[bid("a", 1, at=1), bid("b", 1, at=9)], auctions=[auction(1, 0, 5)])
+        at_day(3, house, clock, bids=[bid("c", 2, at=3 * DAY)], auctions=[auction(2, 3 * DAY, 3 * DAY + 5)])
+        parts, _ = house
+        assert found(parts, "auctions/silver", "id") == [2]
+        assert [rows(parts, f"auctions/{layer}").num_rows for layer in Layer] == [1, 1, 0]
+        assert found(parts, "bids/silver", "auction") == [1, 1, 2]
+        assert found(parts, "hot", "auction") == [1, 1, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("short", ["bids", "auctions"])
+def test_streams_that_share_a_life_go_together_with_what_is_computed_of_both(ledger_dsn, tmp_path, clock, short):
+    with kept_by_stream(ledger_dsn, tmp_path, clock, **{short: 1}) as house:
+        at_day(
+            0, house, clock, bids=[bid("a", at=1), bid("z", 9, at=9)], auctions=[auction(1, 0, 5), auction(9, 8, 10)]
+        )
+        parts, _ = house
+        assert found(parts, "wins", "id") == [1]
+        at_day(3, house, clock, bids=[bid("b", 2, at=3 * DAY)], auctions=[auction(2, 3 * DAY, 3 * DAY + 5)])
+        assert (found(parts, "auctions/silver", "id"), found(parts, "bids/silver", "auction")) == ([2], [2])
+        assert found(parts, "wins", "id") == found(parts, "sums", "wins") == []
+        assert set(found(parts, "hot", "auction")) == {2}
+
+
+def test_a_window_over_streams_is_not_computed_again_once_rows_of_one_have_gone(ledger_dsn, tmp_path, clock):
+    """Bids come again by a backfill when the auctions beside them are past their retention."""
+    both = model(
+        "both",
+        "select start, count(*) as rows from"
+        " (select start from bids union all select start from auctions) as either group by start",
+        ("bids", "auctions"),
+        Window(column="start", size=60 * MINUTE),
+    )
+    house_of_both = replace(HOUSE, models=(both,))
+    with kept_by_stream(ledger_dsn, tmp_path, clock, house_of_both, auctions=1) as house:
+        parts, _ = house
+        at_day(0, house, clock, bids=[bid("a", 1, at=1)], auctions=[auction(1, 2, 5)])
+        assert found(parts, "both", "rows") == [2]
+        at_day(3, house, clock, bids=[bid("b", 2, at=3 * DAY)], auctions=[auction(2, 3 * DAY, 3 * DAY + 5)])
+        assert found(parts, "both", "rows") == [2]
+        mark_touched("bids", rows(parts, "bids/silver"), "judged again", parts)
+        lease(parts, "again")
+        assert found(parts, "both", "rows") == [2]
+        mark_everything(both, "everything", parts)
+        lease(parts, "everything")
+        assert found(parts, "both", "rows") == [2]
+
+
+def test_days_that_leave_no_room_for_the_largest_window_are_refused_by_name(ledger_dsn, tmp_path, clock):
+    week = model("week", "select start from bids", ("bids",), Window(column="start", size=24 * 60 * MINUTE))
+    with kept_by_stream(ledger_dsn, tmp_path, clock, replace(HOUSE, models=(week,)), bids=1) as (parts, _):
+        with pytest.raises(SettingError, match=r"days in retention.yaml: 1 day, 0:00:00 for bids is too short"):
+            parts.horizon(parts.pipeline.stream("bids"))
+        assert parts.horizon(parts.pipeline.stream("auctions")) == timedelta(days=7)

@@ -31,6 +31,7 @@ from analytics_platform_tests.proofs.privacy_demo import (
     TREATMENTS,
     Coordinate,
     add_partitions,
+    declare_partitions,
     held,
     prepare,
     produce_round,
@@ -126,6 +127,8 @@ def _rounds(report: Report, demo: Demo) -> Demo:
         foreign |= produce_round(demo.instance, demo.canaries, turn).shapes
         if turn + 1 < len(TREATMENTS):
             demo.instance.ap("down")
+        if turn == 0:
+            declare_partitions(demo.instance.clone)
     report.figure(places.FOREIGN_RECORDS, len(foreign))
     report.figure("of these shapes", len({(topic, shape) for (topic, _, _), shape in foreign.items()}))
     _decide(report, demo.instance)

@@ -176,7 +176,10 @@ def _restore(watched: Watched, folder: Path, what: str) -> None:
     folder.rename(newer)
     duplicate(watched.copy(folder), folder)
     watched.up()
-    _look(watched, f"restored: {what}", at_the_cut=is_state, redriven=0 if is_state else 1)
+    await_true(
+        lambda: count(watched, f"id = {ANA}") > 2, WAIT_SECONDS, "the sealed record, whose schema git has by now"
+    )
+    _look(watched, f"restored: {what}", at_the_cut=is_state, redriven=1)
     with watched.instance.ledger() as ledger:
         facts = {subject for (subject,) in ledger.execute("select subject from erasure").fetchall()}
     watched.report.claim("the ledger says who is erased", holds={watched.ids[who] for who in watched.erased} <= facts)

@@ -1,6 +1,7 @@
 """The demo as privacy-1 runs it: a clone whose house sells canaries, a foreign producer, and another policy each round.
 
-The foreign producer has a partition of its own: nothing of what the house writes may lie in the clear anywhere else.
+The foreign producer has a partition of its own, at first: nothing may lie in the clear anywhere else. The house, which
+writes there too once the partition is declared, protects what it writes.
 """
 
 import json
@@ -86,6 +87,17 @@ def add_partitions(address: Address) -> None:
     new = [NewPartitions(topic, partition + 1) for topic, partition in FOREIGN.items()]
     for made in admin.create_partitions(new).values():
         made.result(ASK_SECONDS)
+
+
+def declare_partitions(clone: Path) -> None:
+    """They are declared before the next start, which would refuse them; from then on the house writes there too."""
+    for stream, partition in FOREIGN.items():
+        declared = clone / "analytics_platform" / "products" / f"{stream}.py"
+        text = declared.read_text()
+        line = f"    partitions={partition},\n"
+        if text.count(line) != 1:
+            raise LookupError(f"{declared.name} declares other partitions")
+        declared.write_text(text.replace(line, f"    partitions={partition + 1},\n"))
 
 
 def produce_round(instance: DrivenInstance, canaries: Canaries, turn: int) -> Foreign:
