@@ -29,10 +29,11 @@ def failed_rules(connection: duckdb.DuckDBPyConnection, rows: pa.Table, stream: 
     cases = " ".join(f"when try({rule.holds}) is not true then {text('rule ' + rule.name)}" for rule in stream.rules)
     query = f"select case when reason is not null then reason {cases} end as reason, row_number from numbered"
     numbered = rows.append_column("row_number", pa.array(range(rows.num_rows), pa.int64()))
-    connection.register("numbered", numbered)
     try:
+        connection.register("numbered", numbered)
         judged = _rows(connection, f"select reason from ({query}) order by row_number")
     except duckdb.Error as error:
+        _require_undisturbed(error)
         remedy = "mend the expression in its `rules`"
         raise DeclarationError(f"stream {stream.name}", f"a row rule cannot run: {_kind(error)}", remedy) from None
     finally:
@@ -89,17 +90,24 @@ def _no_lives(model: Model, key: pa.DataType) -> pa.Table | None:
 
 
 def _of_grains(connection: duckdb.DuckDBPyConnection, model: Model, read: Slice, query: str) -> pa.Table:
-    connection.register("dirty_grains", pa.table({"grain": read.grains}))
-    for name in model.inputs:
-        connection.register(f"{name}__columns", read.columns[name].empty_table())
     try:
+        connection.register("dirty_grains", pa.table({"grain": read.grains}))
+        for name in model.inputs:
+            connection.register(f"{name}__columns", read.columns[name].empty_table())
         return _rows(connection, query)
     except duckdb.Error as error:
+        _require_undisturbed(error)
         _require_whole(read, error)
         problem = f"its SQL cannot run: {_kind(error)}"
         raise DeclarationError(f"model {model.name}", problem, "mend its .sql file") from None
     finally:
         connection.unregister("dirty_grains")
+
+
+def _require_undisturbed(error: duckdb.Error) -> None:
+    """Raise RuntimeError if a signal came while DuckDB read what we gave it: no fault of the query, which it names."""
+    if isinstance(error, duckdb.InvalidInputException) and "object registered as" in str(error):
+        raise RuntimeError("query interrupted") from None
 
 
 def _require_whole(read: Slice, error: duckdb.Error) -> None:

@@ -1,5 +1,8 @@
 """SQL that recomputes just the dirty grains, over rows on disk."""
 
+import random
+import signal
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -141,3 +144,31 @@ def test_files_record_the_bounds_that_models_find_their_rows_by():
     assert bounds_wanted(pipeline, "auctions") == ["closes", "id", "opens"]
     assert bounds_wanted(pipeline, "bids") == ["auction"]
     assert bounds_wanted(pipeline, "m") == ["at"]
+
+
+class Stopped(BaseException):
+    """What a signal raises here, as Dagster has it."""
+
+
+def test_a_signal_in_the_middle_is_never_told_as_a_fault_of_the_sql():
+    """DuckDB swallows what a signal raised while it read what we registered, and says that the query was invalid."""
+
+    def stop(*_):
+        raise Stopped
+
+    read = Slice(grains=pa.array([int(number_of(NOON))]), files={"bids": []}, columns=INPUTS)
+    before, chance, seen = signal.signal(signal.SIGALRM, stop), random.Random(1), Counter()
+    connection = connect()
+    try:
+        for _ in range(300):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0002, 0.01))
+                while True:
+                    recompute(connection, HIGHEST, read)
+            except (Stopped, RuntimeError) as error:
+                seen[str(error)] += 1
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert set(seen) <= {"", "Query interrupted", "query interrupted"} and seen["query interrupted"]

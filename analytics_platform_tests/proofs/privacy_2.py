@@ -233,7 +233,7 @@ def _run_twice(report: Report, ground: Ground, kafka: Kafka, fault: Fault | None
     """Two runs of a copy of the code, with keys of their own and that fault in it."""
     name = "nothing" if fault is None else fault.name
     report.step(f"planted in a copy of the code: {name}")
-    folder = ground.folder / f"planted, {name}"
+    folder = ground.folder / f"planted-{name.replace(' ', '-')}"  # no space: stock readers want it as it is
     code, keys = copied_code(folder / "code"), folder / "keys"
     if fault is not None:
         plant(report, fault, code)
