@@ -39,7 +39,7 @@ def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connectio
         forbid_core_files()
         apply_erasures(ledger, keys)
     change, schemas = current_schemas(ledger, pipeline.stream_names, settings.schema_dir)
-    return Parts(
+    parts = Parts(
         pipeline=pipeline,
         ledger=ledger,
         reader=reader,
@@ -55,3 +55,6 @@ def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connectio
             retention=timedelta(hours=settings.retention_hours) if settings.retention_hours else None,
         ),
     )
+    for stream in pipeline.streams:
+        parts.horizon(stream)  # refused before anything is dropped
+    return parts

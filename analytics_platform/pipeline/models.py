@@ -18,14 +18,16 @@ from analytics_platform.lake.model import Slice, is_too_late, touched_by
 from analytics_platform.lake.rewrite import changed_rows, files_rewritten, parts_of
 from analytics_platform.lake.shapes import DataFile
 from analytics_platform.lake.tables import Table
-from analytics_platform.ledger.postgres import alarms, dirty, timers
+from analytics_platform.ledger.postgres import alarms, dirty, expired, timers
 from analytics_platform.ledger.rework import TODAYS_VERSIONS, Order
-from analytics_platform.pipeline.parts import ONE_HOUR, Parts
+from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.slices import slice_of
 from analytics_platform.pipeline.watermarks import Newest, of_model, recorded_watermarks, watermarks_now
 from analytics_platform.product import Model, Pipeline, Window
+from analytics_platform.product.retention import is_for_life
 
 log = logging.getLogger(__name__)
+INSTANT = timedelta(microseconds=1)
 MOST_GRAINS = 50_000  # of one model in one cycle; what is left stays dirty for the next
 
 
@@ -76,7 +78,6 @@ def models_asked(orders: Iterable[Order], pipeline: Pipeline) -> set[str]:
 def mark_touched(stream: str, rows: pa.Table, cause: str, parts: Parts, *, only: Collection[str] | None = None) -> None:
     """Have every model (or `only` some) recompute what these silver rows of a stream belong to, added or removed.
 
-    Windows that begin where rows have begun to go stay as they are: what is left would make other ones.
     Windows that are over are gathered for a while, so that the next late rows, or the next chunk of an order, do not
     have them recomputed again.
     """
@@ -86,7 +87,6 @@ def mark_touched(stream: str, rows: pa.Table, cause: str, parts: Parts, *, only:
             continue
         seen = rows[touched_by(model, stream)].filter(pc.invert(is_too_late(rows, model)))
         grains = grains_touched(seen, model.grain)
-        grains -= past_retention(grains, model, parts)
         at = of_model(model, parts.pipeline, watermarks)
         gathered = set() if at is None else _gathered(model, grains, at)
         dirty.mark(parts.ledger, model.name, grains - gathered, cause)
@@ -139,6 +139,7 @@ def recompute_models(
     and not what is broken goes on with its last version.
     """
     watermarks = watermarks_now(parts, newest)
+    gone = expired.gone(parts.ledger, parts.pipeline.stream_names)
     reports, seen, failed = {}, {}, {}
     for model, at, marks in _to_recompute(parts, watermarks, frozen):
         behind = [name for name in model.inputs if name in failed]
@@ -147,8 +148,8 @@ def recompute_models(
             parts.failing.add(model.name)
             continue
         try:
-            if marks:
-                reports[model.name] = recompute_model(model, marks, at, parts, epoch, asked)
+            if whole := _whole(model, marks, gone, parts.pipeline):
+                reports[model.name] = recompute_model(model, whole, at, parts, epoch, asked)
         except (DeclarationError, DamagedTableError) as error:
             failed[model.name] = error
             _tell(model, error, parts)
@@ -167,6 +168,22 @@ def _to_recompute(
         timers.fire(parts.ledger, model.name, at)
         if model.name not in frozen:
             yield model, at, dirty.marks(parts.ledger, model.name, MOST_GRAINS)
+
+
+def _whole(
+    model: Model, marks: Mapping[str, int], gone: Mapping[str, datetime], pipeline: Pipeline
+) -> Mapping[str, int]:
+    """Those of a model's dirty grains of which no row has gone: what is left of a window would make another one.
+
+    Whatever marked them, and however long ago: a model may have failed, or its watermark may have stood still.
+    """
+    until = max((gone[stream.name] for stream in pipeline.sources(model) if stream.name in gone), default=None)
+    if until is None or not isinstance(model.grain, Window):
+        return marks
+    if all(name in pipeline.model_names and is_for_life(pipeline.model(name)) for name in model.inputs):
+        until -= pipeline.largest_window  # rows of a life stay until the windows are over that hold its end
+    partial = over(marks.keys(), model.grain, until + model.grain.size - INSTANT)
+    return {grain: mark for grain, mark in marks.items() if grain not in partial}
 
 
 def recompute_model(
@@ -212,20 +229,8 @@ def _mark(model: Model, rows: pa.Table, readers: Collection[Model], parts: Parts
     """Have those readers recompute what these rows of the model belong to."""
     for reader in readers:
         touched = grains_touched(rows[touched_by(reader, model.name)], reader.grain)
-        dirty.mark(parts.ledger, reader.name, touched - past_retention(touched, reader, parts), model.name)
+        dirty.mark(parts.ledger, reader.name, touched, model.name)
         parts.reached(Failpoint.AFTER_DIRTY)
-
-
-def past_retention(grains: set[str], model: Model, parts: Parts) -> set[str]:
-    """Windows that are dropped now or next time: what they were computed from may be gone in part already.
-
-    Rows of a stream go by their hour, before the window is over that they began; those of models stay until it is.
-    """
-    keep_from = parts.keep_from(model.name)
-    if keep_from is None or not isinstance(model.grain, Window):
-        return set()
-    reads_streams = not set(model.inputs).isdisjoint(parts.pipeline.stream_names)
-    return over(grains, model.grain, keep_from + (model.grain.size + ONE_HOUR if reads_streams else timedelta(0)))
 
 
 def _tell(model: Model, error: PlatformError, parts: Parts) -> None:

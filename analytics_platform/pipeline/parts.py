@@ -83,25 +83,25 @@ class Parts:
         contracts.keep(self.ledger, stream.name, digest, contract.to_json(stream))
         return Pins(reader_schema_id=self.schemas[stream.name].reader.id, contract_digest=digest)
 
-    def keep_from(self, name: str) -> datetime | None:
-        """The instant before which rows of a stream or model are past their retention; None if they never are."""
-        kept = kept_for(self.pipeline, self.limits.retention).get(name)
-        return None if kept is None else self.now() - kept
+    def kept_for(self) -> dict[str, timedelta]:
+        """By stream and model how long its rows are kept; those that are kept for ever are not in it."""
+        return kept_for(self.pipeline, self.limits.retention)
 
     def horizon(self, stream: Stream) -> timedelta:
         """How late a row may be: as declared, but never so late that the rest of its window may be gone already.
 
         Raises SettingError when retention leaves no room for the largest window.
         """
-        kept = kept_for(self.pipeline, self.limits.retention).get(stream.name)
+        kept = self.kept_for().get(stream.name)
         if kept is None:
             return stream.late_within
         largest = self.pipeline.largest_window
         room = kept - largest - ONE_HOUR
         if room <= timedelta(0):
-            name = "retention_hours" if kept == self.limits.retention else "days in retention.yaml"
-            problem = f"{kept} for {stream.name} is too short for windows of {largest}"
-            raise SettingError(name, problem, "keep rows at least two hours longer, or for ever (0)")
+            name = "retention_hours" if kept == self.limits.retention else "retention.yaml"
+            problem = f"{stream.name} is kept for {kept}, which is too short for windows of {largest}"
+            remedy = "keep it, and what models join with it, at least two hours longer, or for ever"
+            raise SettingError(name, problem, remedy)
         return min(stream.late_within, room)
 
 

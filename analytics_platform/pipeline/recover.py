@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from analytics_platform.errors import LedgerError
 from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.shapes import Layer
+from analytics_platform.ledger.postgres import expired, rebuild
 from analytics_platform.ledger.postgres import lease as leases
-from analytics_platform.ledger.postgres import rebuild
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.recover_models import mark_everything, rows_to_read
 
@@ -101,6 +101,8 @@ def rebuild_ledger(found: Survey, parts: Parts, tell: Tell = lambda _: None) -> 
     hour = parts.now().replace(minute=0, second=0, microsecond=0)
     with leases.taken(parts.ledger, found.pipeline, "ledger rebuild", hour):
         _restore_tables(found, parts, tell)
+        for stream, kept in parts.kept_for().items():
+            expired.record(parts.ledger, stream, parts.now() - kept)  # at most that much had gone
         for model in parts.pipeline.models:
             read = mark_everything(model, "the ledger was rebuilt", parts)
             tell(f"model {model.name}: every grain is to be recomputed ({read:,} rows read)")

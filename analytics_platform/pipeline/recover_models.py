@@ -1,7 +1,6 @@
 """Computing models anew from what their inputs hold: after the ledger was lost, or when their columns changed."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 import duckdb
 import pyarrow as pa
@@ -13,10 +12,9 @@ from analytics_platform.lake.grains import grains_touched
 from analytics_platform.lake.model import touched_by
 from analytics_platform.lake.shapes import DataFile
 from analytics_platform.lake.tables import Table
-from analytics_platform.ledger.postgres import dirty
-from analytics_platform.pipeline.models import past_retention
+from analytics_platform.ledger.postgres import dirty, expired
 from analytics_platform.pipeline.parts import Parts
-from analytics_platform.product import Model, Window
+from analytics_platform.product import Model
 
 STEP_BYTES = 32 << 20  # of files read together, compressed
 
@@ -34,18 +32,17 @@ def renew_outdated(parts: Parts, epoch: int) -> list[str]:
 def mark_everything(model: Model, cause: str, parts: Parts) -> int:
     """Have every grain of the model recomputed that its inputs hold rows of; returns how many rows were read.
 
-    What retention has begun to take stays as it is: a window recomputed from half of its rows would be wrong.
+    What retention has begun to take stays as it is: recomputed from half of its rows it would be wrong.
     """
     read = 0
     for name in model.inputs:
         table, column = parts.tables.input(name), touched_by(model, name)
-        keep_from = _whole_from(name, table, parts)
+        gone_until = expired.gone(parts.ledger, [name]).get(name)
         for rows in _steps(table, table.files(), column, parts):
             read += rows.num_rows
-            if keep_from is not None:
-                rows = rows.filter(pc.greater_equal(rows["event_at"], keep_from))
-            grains = grains_touched(rows[column], model.grain)
-            dirty.mark(parts.ledger, model.name, grains - past_retention(grains, model, parts), cause)
+            if gone_until is not None:
+                rows = rows.filter(pc.greater_equal(rows["event_at"], gone_until))
+            dirty.mark(parts.ledger, model.name, grains_touched(rows[column], model.grain), cause)
     return read
 
 
@@ -58,14 +55,9 @@ def mark_readers(model: Model, cause: str, parts: Parts) -> None:
         table, column = parts.tables.by_name[reader.name], reader.grain.column
         if table.is_outdated:  # it is emptied itself
             continue
-        bounds = [_whole_from(name, parts.tables.input(name), parts) for name in reader.inputs]
-        keep_from = max((bound for bound in bounds if bound is not None), default=None)
         damaged = {file.path for file in table.missing(table.files())}  # their rows are no longer there
         for rows in _steps(table, [file for file in table.files() if file.path not in damaged], column, parts):
-            if keep_from is not None and isinstance(reader.grain, Window):
-                rows = rows.filter(pc.greater_equal(rows[column], keep_from))
-            grains = grains_touched(rows[column], reader.grain)
-            dirty.mark(parts.ledger, reader.name, grains - past_retention(grains, reader, parts), cause)
+            dirty.mark(parts.ledger, reader.name, grains_touched(rows[column], reader.grain), cause)
 
 
 def rows_to_read(model: Model, parts: Parts) -> int:
@@ -94,11 +86,3 @@ def _portions(files: Sequence[DataFile]) -> Iterator[list[DataFile]]:
             portion = []
     if portion:
         yield portion
-
-
-def _whole_from(name: str, table: Table, parts: Parts) -> datetime | None:
-    """Where tables keep rows for a limited time, the event time from which no row can have gone yet."""
-    if name not in parts.pipeline.stream_names or parts.keep_from(name) is None:
-        return None
-    newest = [file.high["event_at"] for file in table.files() if file.high["event_at"] is not None]
-    return max(newest) - parts.horizon(parts.pipeline.stream(name)) if newest else None

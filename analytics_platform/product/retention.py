@@ -9,14 +9,15 @@ def kept_for(pipeline: Pipeline, at_most: timedelta | None) -> dict[str, timedel
     """By stream and model, how long rows are kept; those that are kept for ever are not in it.
 
     Streams that a model joins over the life of a key are kept equally long: with less of one than of the other, its
-    row would change once a part is gone. A model keeps no rows longer than the shortest-lived of its streams.
+    row would change once a part is gone. A model is computed from no rows that are older than the shortest-lived of its
+    streams may be.
     """
     found = {
         stream.name: min(spans)
         for stream in pipeline.streams
         if (spans := [span for span in (at_most, stream.kept_for) if span is not None])
     }
-    joined = [pipeline.sources(model) for model in pipeline.models if _joins_lives(model)]
+    joined = [pipeline.sources(model) for model in pipeline.models if is_for_life(model)]
     for _ in joined:  # as often as a limit can wander from one join to the next
         for streams in joined:
             if span := _shortest(streams, found):
@@ -25,7 +26,8 @@ def kept_for(pipeline: Pipeline, at_most: timedelta | None) -> dict[str, timedel
     return found | {name: span for name, span in models.items() if span is not None}
 
 
-def _joins_lives(model: Model) -> bool:
+def is_for_life(model: Model) -> bool:
+    """Whether a row of the model is computed from what happens in the life of its key."""
     return isinstance(model.grain, Key) and model.grain.life is not None
 
 

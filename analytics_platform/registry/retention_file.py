@@ -17,10 +17,12 @@ from analytics_platform.product import Pipeline, Stream
 from analytics_platform.product.privacy import NOT_PERSONAL
 from analytics_platform.registry.fields import fields_of
 from analytics_platform.registry.folder import text_if_there
-from analytics_platform.registry.lock import parse_mapping
+from analytics_platform.registry.lock import VersionState, parse_mapping
+from analytics_platform.registry.subject import SubjectVersions, VersionText
 from analytics_platform.registry.versions import read_versions, streams_in
 
 RETENTION_FILE = "retention.yaml"
+MOST_DAYS = 36_500
 BY_STREAM, BY_TAG = "days_by_stream", "days_by_tag"
 
 
@@ -36,14 +38,15 @@ def retention_in(schema_dir: Path) -> dict[str, timedelta]:
     content = parse_mapping(text, RETENTION_FILE)
     if unknown := sorted(map(str, set(content) - {BY_STREAM, BY_TAG})):
         raise DeclarationError(RETENTION_FILE, f"says {', '.join(unknown)}", f"write `{BY_STREAM}:` or `{BY_TAG}:`")
-    tags = {stream: tags_of(schema_dir, stream) for stream in streams_in(schema_dir)}
-    by_stream = _days(content, BY_STREAM, tags)
-    by_tag = _days(content, BY_TAG, {tag for held in tags.values() for tag in held})
+    subjects = [read_versions(schema_dir, stream) for stream in streams_in(schema_dir)]
+    by_stream = _days(content, BY_STREAM, [subject.stream for subject in subjects])
+    by_tag = _days(content, BY_TAG, {tag for subject in subjects for tag in _tags(subject, subject.versions)})
     found: dict[str, timedelta] = {}
-    for stream, held in tags.items():
-        spans = [by_tag[tag] for tag in held & by_tag.keys()]
-        spans += [by_stream[stream]] if stream in by_stream else []
-        found |= {stream: min(spans)} if spans else {}
+    for subject in subjects:
+        agreed = [version for version in subject.versions if version.state is not VersionState.DRAFT]
+        spans = [by_tag[tag] for tag in _tags(subject, agreed) & by_tag.keys()]
+        spans += [by_stream[subject.stream]] if subject.stream in by_stream else []
+        found |= {subject.stream: min(spans)} if spans else {}
     return found
 
 
@@ -57,11 +60,10 @@ def pipeline_with_retention(pipeline: Pipeline, schema_dir: Path) -> Pipeline:
     return replace(pipeline, streams=tuple(attached(stream) for stream in pipeline.streams))
 
 
-def tags_of(schema_dir: Path, stream: str) -> set[str]:
-    """The kinds of personal data that any version of a stream's schema has, whatever becomes of them."""
-    subject = read_versions(schema_dir, stream)
+def _tags(subject: SubjectVersions, versions: Iterable[VersionText]) -> set[str]:
+    """The kinds of personal data that those versions of a schema have, whatever becomes of them."""
     found = {decision.pii for decision in subject.decided.values()}
-    found |= {field.pii for version in subject.versions for field in fields_of(version.schema)}
+    found |= {field.pii for version in versions for field in fields_of(version.schema)}
     return found - {"", NOT_PERSONAL}
 
 
@@ -73,6 +75,7 @@ def _days(content: Mapping[str, Any], part: str, known: Iterable[str]) -> dict[s
     for name, number in days.items():
         if name not in names:
             raise DeclarationError(RETENTION_FILE, f"{part} says {name!r}", f"there are {', '.join(names) or 'none'}")
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise DeclarationError(RETENTION_FILE, f"{name} is kept for {number!r}", "write how many days, at least 1")
+        if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MOST_DAYS:
+            remedy = f"write how many days, 1 to {MOST_DAYS:,}"
+            raise DeclarationError(RETENTION_FILE, f"{name} is kept for {number!r}", remedy)
     return {name: timedelta(days=number) for name, number in days.items()}

@@ -3,11 +3,9 @@
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from analytics_platform.errors import SettingError
 from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.ledger.postgres.lease import taken
@@ -129,20 +127,6 @@ def test_a_life_that_lasts_keeps_no_older_rows_of_its_file(house, clock):
     assert (found(parts, "bids/silver", "auction"), found(parts, "auctions/silver", "id")) == ([2, 3], [2, 3])
 
 
-def test_a_damaged_file_keeps_its_rows_until_it_is_repaired(house, clock):
-    parts, _ = house
-    at_day(0, house, clock, bids=[bid("a", 1, at=1)])
-    at_day(0.9, house, clock, bids=[bid("b", 2, at=0.9 * DAY)])
-    folded(parts, "bids")
-    (lost,) = map(Path, parts.tables.input("bids").uris(parts.tables.input("bids").files()))
-    aside = lost.rename(lost.with_suffix(".aside"))
-    at_day(1.5, house, clock)
-    assert found(parts, "bids/bronze", "batch") == [2]
-    aside.rename(lost)
-    at_day(1.6, house, clock)
-    assert found(parts, "bids/silver", "auction") == [2]
-
-
 @contextmanager
 def kept_by_stream(dsn, folder, clock, pipeline=HOUSE, **days):
     """A house that keeps rows of some streams for so many days, and of the others for ever; and its broker."""
@@ -201,11 +185,3 @@ def test_a_window_over_streams_is_not_computed_again_once_rows_of_one_have_gone(
         mark_everything(both, "everything", parts)
         lease(parts, "everything")
         assert found(parts, "both", "rows") == [2]
-
-
-def test_days_that_leave_no_room_for_the_largest_window_are_refused_by_name(ledger_dsn, tmp_path, clock):
-    week = model("week", "select start from bids", ("bids",), Window(column="start", size=24 * 60 * MINUTE))
-    with kept_by_stream(ledger_dsn, tmp_path, clock, replace(HOUSE, models=(week,)), bids=1) as (parts, _):
-        with pytest.raises(SettingError, match=r"days in retention.yaml: 1 day, 0:00:00 for bids is too short"):
-            parts.horizon(parts.pipeline.stream("bids"))
-        assert parts.horizon(parts.pipeline.stream("auctions")) == timedelta(days=7)

@@ -44,15 +44,28 @@ def test_the_shortest_of_a_stream_and_its_tags_counts(tmp_path, text, days):
     assert retention_in(folder(tmp_path, text)) == {stream: timedelta(days=n) for stream, n in days.items()}
 
 
+def test_a_draft_that_nobody_has_agreed_to_deletes_nothing(tmp_path):
+    schema_dir = folder(tmp_path, "days_by_tag: {payment: 7}")
+    fields = [{"name": "first", "type": "string"}, {"name": "card", "type": "string", "pii": "payment"}]
+    draft = {"type": "record", "name": "R", "fields": fields}
+    (schema_dir / "bids" / "value" / "2.avsc").write_text(json.dumps(draft))
+    subject = schema_dir / "bids" / "subject.yaml"
+    subject.write_text(subject.read_text().replace("published}}", "published}, 2: {state: draft}}"))
+    assert retention_in(schema_dir) == {}
+    subject.write_text(subject.read_text().replace("draft", "published"))
+    assert retention_in(schema_dir) == {"bids": timedelta(days=7)}
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("days_by_tag: {mail: 7}", "retention.yaml: days_by_tag says 'mail'; there are email, name, person"),
         ("days_by_tag: {none: 7}", "days_by_tag says 'none'"),
         ("days_by_stream: {bid: 7}", "days_by_stream says 'bid'; there are auctions, bids, persons"),
-        ("days_by_stream: {bids: 0}", "bids is kept for 0; write how many days, at least 1"),
+        ("days_by_stream: {bids: 0}", "bids is kept for 0; write how many days, 1 to 36,500"),
         ("days_by_stream: {bids: yes}", "bids is kept for True"),
         ("days_by_stream: {bids: 1.5}", "bids is kept for 1.5"),
+        ("days_by_stream: {bids: 99999999999}", "bids is kept for 99999999999"),
         ("days_by_stream: [bids]", "days_by_stream is"),
         ("streams: {bids: 7}", "says streams; write `days_by_stream:` or `days_by_tag:`"),
     ],
