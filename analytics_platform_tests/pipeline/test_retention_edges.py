@@ -40,7 +40,8 @@ def over_one(*models):
 
 
 def bids_of(parts, name):
-    return [row["bids"] for row in sorted(rows(parts, name).to_pylist(), key=str)]
+    table = rows(parts, name)
+    return table.sort_by(table.column_names[0])["bids"].to_pylist()
 
 
 def in_one_file(parts, name):
@@ -54,8 +55,11 @@ def in_one_file(parts, name):
 
 
 def ordered(parts, kind, number):
-    about = {"pipeline": "house", "requested_by": "me", "reason": "a test", "requested_at": parts.now()}
-    rework.give(parts.ledger, Order(kind=kind, batches=(BatchId(stream="bids", number=number),), **about))
+    batches = (BatchId(stream="bids", number=number),)
+    order = Order(
+        pipeline="house", kind=kind, requested_by="me", reason="a test", requested_at=parts.now(), batches=batches
+    )
+    rework.give(parts.ledger, order)
     lease(parts, f"{kind} {number}")
 
 
