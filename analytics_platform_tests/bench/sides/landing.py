@@ -5,7 +5,7 @@ from analytics_platform.ledger.postgres import lease as leases
 from analytics_platform.ledger.postgres import planning
 from analytics_platform.pipeline.land import BronzeWriter, land, settled
 from analytics_platform.pipeline.parts import Parts
-from analytics_platform_tests.bench.sides.ours import opened, this_hour
+from analytics_platform_tests.bench.sides.ours import last_hour, opened
 from analytics_platform_tests.bench.sides.stage import perform, task
 
 
@@ -20,7 +20,7 @@ def _land(parts: Parts) -> int:
     (stream,) = parts.pipeline.streams
     rows = 0
     with (
-        leases.taken(parts.ledger, parts.pipeline.name, "bench", this_hour()) as lease,
+        leases.taken(parts.ledger, parts.pipeline.name, "bench", last_hour()) as lease,
         BronzeWriter() as writer,
     ):
         offsets = parts.reader.offsets([stream.topic])[stream.topic]

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from analytics_platform.ingest.kafka.fetch import KafkaReader
 from analytics_platform.lake.duckdb import connect as connect_duckdb
@@ -35,6 +35,6 @@ def opened(given: Task) -> Generator[Parts]:
         )
 
 
-def this_hour() -> datetime:
-    """The hour that a lease is asked for."""
-    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+def last_hour() -> datetime:
+    """The hour that a lease is asked for: one that is over, or the lease would end with it and leave the rest."""
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)

@@ -2,7 +2,7 @@
 
 from analytics_platform.pipeline import run_lease
 from analytics_platform.pipeline.parts import Parts
-from analytics_platform_tests.bench.sides.ours import opened, this_hour
+from analytics_platform_tests.bench.sides.ours import last_hour, opened
 from analytics_platform_tests.bench.sides.stage import perform, task
 
 
@@ -14,7 +14,7 @@ def main() -> None:
 
 
 def _drain(parts: Parts) -> int:
-    done = run_lease(parts, "bench", this_hour())
+    done = run_lease(parts, "bench", last_hour())
     rows = sum(manifest.rows for manifest in done.manifests)
     (stream,) = parts.pipeline.streams
     written = sum(parts.tables.by_name[f"{stream.name}/{layer}"].rows() for layer in ("silver", "exceptions"))
