@@ -21,7 +21,6 @@ START_SECONDS = 60.0  # two seconds on an idle machine; many workers may start a
 STOP_SECONDS = 60.0  # on a busy machine
 SMALL_HEAP = {"-Xms96m": "-Xms64m", "-Xmx384m": "-Xmx256m"}
 CLUSTER_SETTINGS = {
-    "controlled.shutdown.enable": "true",
     "default.replication.factor": "3",
     "offsets.topic.replication.factor": "3",
     "transaction.state.log.replication.factor": "3",

@@ -177,9 +177,6 @@ group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=4000
 broker.heartbeat.interval.ms=1000
 
-# one node has nobody to hand its partitions to; asking the controller first may hold its end up for five minutes
-controlled.shutdown.enable=false
-
 # topics are declared, never guessed from a misspelt name
 auto.create.topics.enable=false
 
