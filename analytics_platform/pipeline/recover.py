@@ -101,8 +101,9 @@ def rebuild_ledger(found: Survey, parts: Parts, tell: Tell = lambda _: None) -> 
     hour = parts.now().replace(minute=0, second=0, microsecond=0)
     with leases.taken(parts.ledger, found.pipeline, "ledger rebuild", hour):
         _restore_tables(found, parts, tell)
-        for stream, kept in parts.kept_for().items():
-            expired.record(parts.ledger, stream, parts.now() - kept)  # at most that much had gone
+        kept_for = parts.kept_for()
+        for stream in kept_for.keys() & set(parts.pipeline.stream_names):
+            expired.record(parts.ledger, stream, parts.now() - kept_for[stream])  # at most that much had gone
         for model in parts.pipeline.models:
             read = mark_everything(model, "the ledger was rebuilt", parts)
             tell(f"model {model.name}: every grain is to be recomputed ({read:,} rows read)")

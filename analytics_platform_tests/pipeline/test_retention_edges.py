@@ -14,10 +14,11 @@ from analytics_platform.lake.shapes import Layer
 from analytics_platform.ledger.postgres import rework
 from analytics_platform.ledger.postgres.lease import taken
 from analytics_platform.ledger.rework import Kind, Order
+from analytics_platform.pipeline.recover import rebuild_ledger, survey
 from analytics_platform.pipeline.recover_files import repair_files
 from analytics_platform.product import BatchCheck, Window
 from analytics_platform_tests.pipeline.house import HOT, HOUSE, KINDS, MINUTE, SUMS, WINS, auction, bid, model, opened
-from analytics_platform_tests.pipeline.orders import lease, rows
+from analytics_platform_tests.pipeline.orders import content, lease, rows
 from analytics_platform_tests.pipeline.test_retention import (  # noqa: F401
     DAY,
     at_day,
@@ -187,3 +188,16 @@ def test_days_that_leave_no_room_for_the_largest_window_are_refused_by_name(ledg
         with pytest.raises(SettingError, match=r"retention.yaml: bids is kept for 1 day, 0:00:00, which is too short"):
             parts.horizon(parts.pipeline.stream("bids"))
         assert parts.horizon(parts.pipeline.stream("auctions")) == timedelta(days=7)
+
+
+def test_a_ledger_is_rebuilt_where_rows_are_kept_for_a_time(ledger_dsn, tmp_path, clock):  # noqa: F811
+    with kept_by_stream(ledger_dsn, tmp_path, clock, bids=1) as kept:
+        at_day(0, kept, clock, bids=[bid("a", 1, at=1)], auctions=[auction(1, 0, 5)])
+        at_day(0.9, kept, clock, bids=[bid("b", 2, at=0.9 * DAY)], auctions=[auction(2, 0.9 * DAY, 0.9 * DAY + 5)])
+        at_day(1.5, kept, clock, bids=[bid("c", 3, at=1.5 * DAY)], auctions=[auction(3, 1.5 * DAY, 1.5 * DAY + 5)])
+        before = content(kept[0])
+        kept[0].ledger.execute("drop schema public cascade; create schema public")
+    with opened(ledger_dsn, tmp_path, kept[1], now=clock, pipeline=kept[0].pipeline) as parts:
+        rebuild_ledger(survey(parts), parts)
+        lease(parts, "after")
+        assert content(parts) == before
