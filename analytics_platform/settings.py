@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,11 @@ class Settings:
         Where that names no password file which has others beside it, everybody is who it says.
         """
         return getattr(self, f"{role}_dsn") or as_login(self.ledger_dsn, role.in_database)
+
+    @property
+    def retention(self) -> timedelta | None:
+        """How long tables keep rows at most; None for ever."""
+        return timedelta(hours=self.retention_hours) if self.retention_hours else None
 
     @property
     def patch_dir(self) -> Path:

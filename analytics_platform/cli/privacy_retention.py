@@ -20,10 +20,9 @@ def retention(as_json: bool) -> None:
     first of the streams that it is computed from.
     """
     settings = read_settings()
-    at_most = timedelta(hours=settings.retention_hours) if settings.retention_hours else None
     rows: list[dict[str, object]] = []
     for declared in catalog().pipelines.values():
-        spans = kept_for(pipeline_with_retention(declared, settings.schema_dir), at_most)
+        spans = kept_for(pipeline_with_retention(declared, settings.schema_dir), settings.retention)
         names = [*declared.stream_names, *declared.model_names]
         rows += [
             {"name": name, "hours": spans[name] // timedelta(hours=1) if name in spans else None} for name in names

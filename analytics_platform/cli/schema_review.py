@@ -101,7 +101,8 @@ def lint(streams: Sequence[str], as_json: bool) -> None:
         for fault in (*faults_of(_valid(version), subject.decided), *_misfits(subject, version, treated))
     ]
     governed = [] if streams else faults(schema_dir, PAGE if schema_dir == ROOT / "schemas" else None)
-    retention_in(schema_dir)
+    if not streams:
+        retention_in(schema_dir)
     if as_json:
         say_json([*found, *({"file": "", "problem": line} for line in governed)])
     else:

@@ -1,7 +1,5 @@
 """Opens what a pipeline's run touches, from settings."""
 
-from datetime import timedelta
-
 import psycopg
 
 from analytics_platform.ingest.kafka.fetch import KafkaReader, PlainReader
@@ -52,7 +50,7 @@ def open_parts(pipeline: Pipeline, settings: Settings, ledger: psycopg.Connectio
             lease_seconds=settings.lease_seconds,
             quiet_seconds=settings.quiet_seconds,
             cycle_seconds=settings.cycle_seconds,
-            retention=timedelta(hours=settings.retention_hours) if settings.retention_hours else None,
+            retention=settings.retention,
         ),
     )
     for stream in pipeline.streams:

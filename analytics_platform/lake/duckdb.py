@@ -11,7 +11,7 @@ from analytics_platform.lake.declared import require_columns, require_result, re
 from analytics_platform.lake.grains import numbers_or_keys
 from analytics_platform.lake.model import Slice, is_stream, lives_sql, recompute_sql, text, touched_by
 from analytics_platform.lake.shapes import INSTANT, Layer
-from analytics_platform.product import Key, Life, Model, Stream
+from analytics_platform.product import Life, Model, Stream
 
 
 def connect(threads: int = 2) -> duckdb.DuckDBPyConnection:
@@ -84,7 +84,7 @@ def read_files(connection: duckdb.DuckDBPyConnection, uris: Sequence[str], colum
 
 
 def _no_lives(model: Model, key: pa.DataType) -> pa.Table | None:
-    if isinstance(model.grain, Key) and model.grain.life is not None:
+    if model.life:
         return pa.schema([("key", key), ("starts", INSTANT), ("ends", INSTANT)]).empty_table()
     return None
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from analytics_platform.lake.grains import EPOCH, micros
 from analytics_platform.lake.shapes import TableShape
-from analytics_platform.product import Key, Life, Model, Pipeline, Window
+from analytics_platform.product import Life, Model, Pipeline, Window
 
 LATENESS = "late_micros"  # the column that every silver table has, and no model
 
@@ -45,7 +45,7 @@ def touched_by(model: Model, name: str) -> str:
 def bounds_wanted(pipeline: Pipeline, name: str) -> list[str]:
     """The columns of a stream or model whose bounds its files must record, for models to find their rows by."""
     wanted = [touched_by(model, name) for model in pipeline.readers(name)]
-    for life in (_life(model) for model in pipeline.readers(name)):
+    for life in (model.life for model in pipeline.readers(name)):
         if life is not None and life.input == name:
             wanted += [life.starts, life.ends]
     return sorted(set(wanted))
@@ -78,10 +78,6 @@ def lives_sql(model: Model, life: Life, read: Slice) -> str:
         f"select distinct {key} as key, {quoted(life.starts)} as starts, {quoted(life.ends)} as ends\n"
         f"from {_rows(life.input, read)} where {seen} and {_is_dirty(key)}"
     )
-
-
-def _life(model: Model) -> Life | None:
-    return model.grain.life if isinstance(model.grain, Key) else None
 
 
 def _rows(name: str, read: Slice) -> str:

@@ -14,7 +14,7 @@ from sqlglot.optimizer.scope import Scope, build_scope, walk_in_scope
 from analytics_platform.lake.declared import parsed
 from analytics_platform.lake.lineage import Lineage, Origin
 from analytics_platform.lake.model import touched_by
-from analytics_platform.product import Key, Model, Pipeline
+from analytics_platform.product import Model, Pipeline
 
 Columns = tuple[tuple[str, tuple[str, ...]], ...]  # of each input
 Broken = tuple[str, str | None]  # a table and its column; None: its rows as a whole
@@ -66,8 +66,7 @@ def _reads(model: Model, inputs: Columns) -> Reads:
     found = Lineage(model, dict(inputs), of_values_only=False)
     columns = {name: frozenset(found.of_output(top, name, ())) for name in found.names(top)}
     rows = {(name, touched_by(model, name)) for name in model.inputs}
-    if isinstance(model.grain, Key) and model.grain.life is not None:
-        life = model.grain.life
+    if life := model.life:
         rows |= {(life.input, life.starts), (life.input, life.ends)}
     for scope in top.traverse():
         for node in _deciding(scope):

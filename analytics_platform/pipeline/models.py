@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.errors import DamagedTableError, DeclarationError, PlatformError
 from analytics_platform.facts import Failpoint, ModelReport
-from analytics_platform.lake.duckdb import read_files, recompute
+from analytics_platform.lake.duckdb import recompute
 from analytics_platform.lake.grains import EPOCH, grains_touched, next_gathering, over, values_of, within
 from analytics_platform.lake.model import Slice, is_too_late, touched_by
 from analytics_platform.lake.rewrite import changed_rows, files_rewritten, parts_of
@@ -24,10 +23,8 @@ from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.slices import slice_of
 from analytics_platform.pipeline.watermarks import Newest, of_model, recorded_watermarks, watermarks_now
 from analytics_platform.product import Model, Pipeline, Window
-from analytics_platform.product.retention import is_for_life
 
 log = logging.getLogger(__name__)
-INSTANT = timedelta(microseconds=1)
 MOST_GRAINS = 50_000  # of one model in one cycle; what is left stays dirty for the next
 
 
@@ -180,9 +177,9 @@ def _whole(
     until = max((gone[stream.name] for stream in pipeline.sources(model) if stream.name in gone), default=None)
     if until is None or not isinstance(model.grain, Window):
         return marks
-    if all(name in pipeline.model_names and is_for_life(pipeline.model(name)) for name in model.inputs):
+    if all(name in pipeline.model_names and pipeline.model(name).life for name in model.inputs):
         until -= pipeline.largest_window  # rows of a life stay until the windows are over that hold its end
-    partial = over(marks.keys(), model.grain, until + model.grain.size - INSTANT)
+    partial = over(marks.keys(), model.grain, until + model.grain.size - timedelta.resolution)
     return {grain: mark for grain, mark in marks.items() if grain not in partial}
 
 
@@ -205,10 +202,7 @@ def recompute_model(
 
 def _place(model: Model, table: Table, grains: pa.Array, parts: Parts) -> Place:
     files = files_rewritten(table.files(), model.grain.column, grains.to_pylist())
-    try:
-        rows = read_files(parts.query, table.uris(files), table.shape.columns)
-    except duckdb.Error:
-        raise DamagedTableError(model.name, "a file that holds rows to replace cannot be read") from None
+    rows = parts.rows(table, files, table.shape.columns, "a file that holds rows to replace")
     return Place(files=files, rows=rows, inside=within(rows, model.grain.column, grains))
 
 

@@ -1,7 +1,7 @@
 """What a lease works with: the connections, tables and schemas of one pipeline, passed in from outside."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,14 +11,14 @@ import duckdb
 import psycopg
 import pyarrow as pa
 
-from analytics_platform.errors import SettingError
+from analytics_platform.errors import DamagedTableError, SettingError
 from analytics_platform.facts import Failpoint, Pins, StreamSchemas
 from analytics_platform.ingest.decode import reader_columns
 from analytics_platform.ingest.records import RecordReader
 from analytics_platform.lake import shapes
-from analytics_platform.lake.duckdb import connect, model_columns
+from analytics_platform.lake.duckdb import connect, model_columns, read_files
 from analytics_platform.lake.model import bounds_wanted, shape_of
-from analytics_platform.lake.shapes import Layer, TableShape
+from analytics_platform.lake.shapes import DataFile, Layer, TableShape
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger import contract
 from analytics_platform.ledger.postgres import contracts
@@ -82,6 +82,13 @@ class Parts:
         digest = contract.digest(stream)
         contracts.keep(self.ledger, stream.name, digest, contract.to_json(stream))
         return Pins(reader_schema_id=self.schemas[stream.name].reader.id, contract_digest=digest)
+
+    def rows(self, table: Table, files: Sequence[DataFile], columns: pa.Schema, what: str = "a file") -> pa.Table:
+        """Every row of those files of a table, in those columns. Raises DamagedTableError, which says what they are."""
+        try:
+            return read_files(self.query, table.uris(files), columns)
+        except duckdb.Error:
+            raise DamagedTableError(table.shape.name, f"{what} cannot be read") from None
 
     def kept_for(self) -> dict[str, timedelta]:
         """By stream and model how long its rows are kept; those that are kept for ever are not in it."""

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics_platform.errors import DamagedTableError
-from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.grains import grains_touched
 from analytics_platform.lake.model import touched_by
 from analytics_platform.lake.shapes import DataFile
@@ -70,11 +67,7 @@ def _steps(table: Table, files: Sequence[DataFile], column: str, parts: Parts) -
     names = [name for name in dict.fromkeys((column, "event_at")) if name in table.shape.columns.names]
     columns = pa.schema([table.shape.columns.field(name) for name in names])
     for portion in _portions(files):
-        try:
-            rows = read_files(parts.query, table.uris(portion), columns)
-        except duckdb.Error:
-            raise DamagedTableError(table.shape.name, "a file cannot be read") from None
-        yield rows
+        yield parts.rows(table, portion, columns)
 
 
 def _portions(files: Sequence[DataFile]) -> Iterator[list[DataFile]]:

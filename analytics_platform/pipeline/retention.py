@@ -10,12 +10,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics_platform.errors import DamagedTableError
-from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.fold import files_begun
 from analytics_platform.lake.grains import grains_touched
 from analytics_platform.lake.model import touched_by
@@ -29,6 +27,7 @@ from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Key, Life, Model, Pipeline, Stream, Window
 
 log = logging.getLogger(__name__)
+EXPIRING = "a file of rows past their retention"
 DROPPED_IN_ORDER = (Layer.SILVER, Layer.EXCEPTIONS, Layer.BRONZE)  # bronze repairs the others: it goes last
 
 
@@ -126,31 +125,33 @@ def _least(wanted: str, files: Sequence[DataFile], column: str, since: datetime,
         if file.low[column] >= since:
             found.append(file.low[wanted])
         else:
-            rows = _rows(table, [file], columns, parts)
+            rows = parts.rows(table, [file], columns, EXPIRING)
             found.append(pc.min(rows.filter(pc.field(column) >= since)[wanted]).as_py())
     return min((value for value in found if value is not None), default=None)
 
 
 def _lives(pipeline: Pipeline) -> Iterator[tuple[Model, Life]]:
     for model in pipeline.models:
-        if isinstance(model.grain, Key) and model.grain.life is not None:
-            yield model, model.grain.life
+        if model.life:
+            yield model, model.life
 
 
 def _mark_ended(stream: Stream, first_kept: int, parts: Parts) -> None:
     """Have the keys computed again whose lives go: before they do, so that a kill forgets none."""
+    models = [model for model, life in _lives(parts.pipeline) if life.input == stream.name]
+    if not models:
+        return
     table = parts.tables.of(stream.name, Layer.SILVER)
     going = files_begun(table.files(), "batch", first_kept)
     lost = {file.path for file in table.missing(going)}
     there = [file for file in going if file.path not in lost]
-    for model, life in _lives(parts.pipeline):
-        if stream.name == life.input:
-            keys = [_values(touched_by(model, stream.name), table, there, "batch", first_kept, parts)]
-            if lost:  # which keys they hold nobody knows
-                own = parts.tables.by_name[model.name]
-                keys.append(_rows(own, own.files(), own.shape.columns, parts)[model.grain.column])
-            for column in keys:
-                dirty.mark(parts.ledger, model.name, grains_touched(column, model.grain), "past its retention")
+    for model in models:
+        keys = [_values(touched_by(model, stream.name), table, there, "batch", first_kept, parts)]
+        if lost:  # which keys they hold nobody knows
+            own, column = parts.tables.by_name[model.name], model.grain.column
+            keys.append(parts.rows(own, own.files(), pa.schema([own.shape.columns.field(column)]))[column])
+        for some in keys:
+            dirty.mark(parts.ledger, model.name, grains_touched(some, model.grain), "past its retention")
 
 
 def _drop(table: Table, column: str, keep_from: datetime | int, parts: Parts, lease: Lease) -> None:
@@ -166,7 +167,7 @@ def _drop(table: Table, column: str, keep_from: datetime | int, parts: Parts, le
 
 
 def _young(file: DataFile, table: Table, column: str, keep_from: datetime | int, parts: Parts) -> pa.Table:
-    rows = _rows(table, [file], table.shape.columns, parts)
+    rows = parts.rows(table, [file], table.shape.columns, EXPIRING)
     young = rows.filter(pc.field(column) >= pa.scalar(keep_from, rows[column].type))
     return young.sort_by([(name, "ascending") for name in table.shape.sorted_by])
 
@@ -175,14 +176,6 @@ def _values(
     wanted: str, table: Table, files: Sequence[DataFile], column: str, before: datetime | int, parts: Parts
 ) -> pa.ChunkedArray:
     """The values of a column in rows of those files whose `column` is before."""
-    rows = _rows(
-        table, files, pa.schema([table.shape.columns.field(name) for name in dict.fromkeys((wanted, column))]), parts
-    )
+    columns = pa.schema([table.shape.columns.field(name) for name in dict.fromkeys((wanted, column))])
+    rows = parts.rows(table, files, columns, EXPIRING)
     return rows.filter(pc.field(column) < pa.scalar(before, rows[column].type))[wanted]
-
-
-def _rows(table: Table, files: Sequence[DataFile], columns: pa.Schema, parts: Parts) -> pa.Table:
-    try:
-        return read_files(parts.query, table.uris(files), columns)
-    except duckdb.Error:
-        raise DamagedTableError(table.shape.name, "a file of rows past their retention cannot be read") from None

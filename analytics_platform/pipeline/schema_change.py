@@ -9,7 +9,7 @@ from analytics_platform.errors import DeclarationError
 from analytics_platform.facts import Schema
 from analytics_platform.ingest.decode import reader_columns
 from analytics_platform.lake.declared import parsed
-from analytics_platform.product import Model, Pipeline, Window
+from analytics_platform.product import Model, Pipeline
 from analytics_platform.registry.compatibility import Break, BreakKind, Victim
 from analytics_platform.registry.compatibility.effects import lake_breaks, model_breaks
 
@@ -42,7 +42,7 @@ def _named(model: Model, stream: str) -> set[str] | None:
         return None
     words = {part.name.lower() for column in tree.find_all(exp.Column) for part in column.parts}
     touched = {model.touches[stream].lower()} if stream in model.touches else set()
-    life = None if isinstance(model.grain, Window) else model.grain.life
+    life = model.life
     lived = {life.starts.lower(), life.ends.lower()} if life and life.input == stream else set()
     return words | touched | lived
 

@@ -1,7 +1,7 @@
 """What is promised: streams, models and the closed sets they are declared with. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -227,6 +227,11 @@ class Model:
     freshness: timedelta = timedelta(minutes=2)
     contract: str = field(default="", repr=False)
 
+    @property
+    def life(self) -> Life | None:
+        """When the rows of its keys can happen, where that is bounded."""
+        return self.grain.life if isinstance(self.grain, Key) else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
@@ -266,6 +271,10 @@ class Pipeline:
     def model(self, name: str) -> Model:
         """The model of that name; KeyError if it is not part of this pipeline."""
         return {model.name: model for model in self.models}[name]
+
+    def with_streams(self, change: Callable[[Stream], Stream]) -> "Pipeline":
+        """The pipeline with each of its streams changed."""
+        return replace(self, streams=tuple(map(change, self.streams)))
 
     def readers(self, name: str) -> list[Model]:
         """The models that read a stream or model directly."""

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from analytics_platform.product import Key, Model, Pipeline, Stream
+from analytics_platform.product import Pipeline, Stream
 
 
 def kept_for(pipeline: Pipeline, at_most: timedelta | None) -> dict[str, timedelta]:
@@ -17,18 +17,13 @@ def kept_for(pipeline: Pipeline, at_most: timedelta | None) -> dict[str, timedel
         for stream in pipeline.streams
         if (spans := [span for span in (at_most, stream.kept_for) if span is not None])
     }
-    joined = [pipeline.sources(model) for model in pipeline.models if is_for_life(model)]
+    joined = [pipeline.sources(model) for model in pipeline.models if model.life]
     for _ in joined:  # as often as a limit can wander from one join to the next
         for streams in joined:
             if span := _shortest(streams, found):
                 found |= {stream.name: span for stream in streams}
     models = {model.name: _shortest(pipeline.sources(model), found) for model in pipeline.models}
     return found | {name: span for name, span in models.items() if span is not None}
-
-
-def is_for_life(model: Model) -> bool:
-    """Whether a row of the model is computed from what happens in the life of its key."""
-    return isinstance(model.grain, Key) and model.grain.life is not None
 
 
 def _shortest(streams: list[Stream], found: dict[str, timedelta]) -> timedelta | None:

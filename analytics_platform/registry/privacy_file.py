@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics_platform.errors import DeclarationError
-from analytics_platform.product import Pipeline, Stream
+from analytics_platform.product import Pipeline
 from analytics_platform.product.privacy import NOT_PERSONAL, Privacy, Treatment
 from analytics_platform.registry.folder import SUBJECT_FILE, text_if_there
 from analytics_platform.registry.lock import parse_mapping
@@ -52,11 +52,7 @@ def of_subject(policy: Privacy, tags: Mapping[str, str], about: str) -> Privacy:
 
 def pipeline_with_privacy(pipeline: Pipeline, schema_dir: Path) -> Pipeline:
     """The pipeline with how each of its streams is protected."""
-
-    def attached(stream: Stream) -> Stream:
-        return replace(stream, privacy=privacy_in(schema_dir, stream.name))
-
-    return replace(pipeline, streams=tuple(attached(stream) for stream in pipeline.streams))
+    return pipeline.with_streams(lambda stream: replace(stream, privacy=privacy_in(schema_dir, stream.name)))
 
 
 def _policy(content: Mapping[str, Any]) -> Privacy:

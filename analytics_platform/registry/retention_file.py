@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics_platform.errors import DeclarationError
-from analytics_platform.product import Pipeline, Stream
+from analytics_platform.product import Pipeline
 from analytics_platform.product.privacy import NOT_PERSONAL
 from analytics_platform.registry.fields import fields_of
 from analytics_platform.registry.folder import text_if_there
@@ -53,11 +53,7 @@ def retention_in(schema_dir: Path) -> dict[str, timedelta]:
 def pipeline_with_retention(pipeline: Pipeline, schema_dir: Path) -> Pipeline:
     """The pipeline with how long rows of each of its streams are kept."""
     found = retention_in(schema_dir)
-
-    def attached(stream: Stream) -> Stream:
-        return replace(stream, kept_for=found.get(stream.name))
-
-    return replace(pipeline, streams=tuple(attached(stream) for stream in pipeline.streams))
+    return pipeline.with_streams(lambda stream: replace(stream, kept_for=found.get(stream.name)))
 
 
 def _tags(subject: SubjectVersions, versions: Iterable[VersionText]) -> set[str]:

@@ -9,16 +9,11 @@ import pytest
 from analytics_platform.ledger.postgres.lease import taken
 from analytics_platform.pipeline import plan_all
 from analytics_platform.pipeline.maintain import conditions, maintain
-from analytics_platform_tests.pipeline.house import NOON, Clock, bid, kafka_with, opened
+from analytics_platform_tests.pipeline.house import NOON, bid, kafka_with, opened
 from analytics_platform_tests.pipeline.orders import lease, rows
 
 RETENTION = timedelta(days=1)
 HOURS = 3600
-
-
-@pytest.fixture
-def clock():
-    return Clock(NOON)
 
 
 @pytest.fixture

@@ -1,63 +1,22 @@
 """What is past its retention goes, with all that was derived from it; what a life that lasts needs stays."""
 
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
-from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.shapes import Layer
-from analytics_platform.ledger.postgres.lease import taken
-from analytics_platform.pipeline import upkeep
 from analytics_platform.pipeline.models import mark_touched
 from analytics_platform.pipeline.recover_models import mark_everything
 from analytics_platform.product import Window
-from analytics_platform_tests.pipeline.house import (
-    HOT,
-    HOUSE,
-    MINUTE,
-    NOON,
-    Clock,
-    auction,
-    bid,
-    finish,
-    kafka_with,
-    model,
-    opened,
-)
+from analytics_platform_tests.pipeline.aging import DAY, at_day, found, in_one_file, kept_by_stream, kept_for_a_day
+from analytics_platform_tests.pipeline.house import HOT, HOUSE, MINUTE, auction, bid, finish, model
 from analytics_platform_tests.pipeline.orders import lease, rows
-
-DAY = 24 * 60.0  # minutes
-
-
-@pytest.fixture
-def clock():
-    return Clock(NOON)
 
 
 @pytest.fixture
 def house(ledger_dsn, tmp_path, clock):
-    """A house whose tables keep rows for a day, and its broker."""
-    kafka = kafka_with()
-    with opened(ledger_dsn, tmp_path, kafka, now=clock) as parts:
-        yield replace(parts, limits=replace(parts.limits, retention=timedelta(days=1))), kafka
-
-
-def at_day(day, house, clock, *, bids=(), auctions=()):
-    """Read what comes on that day, drop what is past its retention, and let models follow."""
-    parts, kafka = house
-    clock.at = NOON + timedelta(days=day)
-    kafka.append("bids", 0, bids)
-    kafka.append("auctions", 0, auctions)
-    lease(parts, f"day {day}")
-    with taken(parts.ledger, "house", f"upkeep of day {day}", clock.at) as held:
-        upkeep.clean(parts, held)
-    lease(parts, f"day {day} again")
-
-
-def found(parts, name, column):
-    return sorted(row[column] for row in rows(parts, name).to_pylist())
+    with kept_for_a_day(ledger_dsn, tmp_path, clock) as aging:
+        yield aging
 
 
 def test_a_key_goes_with_the_row_that_bounds_its_life(house, clock):
@@ -97,21 +56,12 @@ def test_a_window_past_its_retention_is_not_computed_from_what_is_left_of_it(hou
     assert found(parts, "sums", "wins") in ([2], [])
 
 
-def folded(parts, name):
-    """Put the rows of a table into one file, as upkeep does once there are many."""
-    table = parts.tables.input(name)
-    files = table.files()
-    with taken(parts.ledger, "house", "folding", parts.now()) as held:
-        table.fold(files, read_files(parts.query, table.uris(files), table.shape.columns), epoch=held.epoch)
-    assert len(table.files()) == 1
-
-
 def test_old_rows_go_though_young_ones_are_in_their_file(house, clock):
     parts, _ = house
     at_day(0, house, clock, bids=[bid("a", 1, at=1)], auctions=[auction(1, 0, 5)])
     at_day(0.9, house, clock, bids=[bid("b", 2, at=0.9 * DAY)], auctions=[auction(2, 0.9 * DAY, 0.9 * DAY + 5)])
-    for name in ("bids", "auctions", "hot"):
-        folded(parts, name)
+    for name in ("bids/silver", "auctions/silver", "hot"):
+        in_one_file(parts, name)
     at_day(1.5, house, clock, bids=[bid("c", 3, at=1.5 * DAY)], auctions=[auction(3, 1.5 * DAY, 1.5 * DAY + 5)])
     assert (found(parts, "bids/silver", "auction"), found(parts, "auctions/silver", "id")) == ([2, 3], [2, 3])
     assert found(parts, "hot", "auction") == [2, 2, 3, 3] and 1 not in found(parts, "wins", "id")
@@ -121,20 +71,10 @@ def test_a_life_that_lasts_keeps_no_older_rows_of_its_file(house, clock):
     parts, _ = house
     at_day(0, house, clock, bids=[bid("a", 1, at=1)], auctions=[auction(1, 0, 5)])
     at_day(0.1, house, clock, bids=[bid("b", 2, at=0.1 * DAY + 1)], auctions=[auction(2, 0.1 * DAY, 10 * DAY)])
-    for name in ("bids", "auctions"):
-        folded(parts, name)
+    for name in ("bids/silver", "auctions/silver"):
+        in_one_file(parts, name)
     at_day(3, house, clock, bids=[bid("c", 3, at=3 * DAY)], auctions=[auction(3, 3 * DAY, 3 * DAY + 5)])
     assert (found(parts, "bids/silver", "auction"), found(parts, "auctions/silver", "id")) == ([2, 3], [2, 3])
-
-
-@contextmanager
-def kept_by_stream(dsn, folder, clock, pipeline=HOUSE, **days):
-    """A house that keeps rows of some streams for so many days, and of the others for ever; and its broker."""
-    kafka = kafka_with()
-    streams = (replace(s, kept_for=timedelta(days=days[s.name]) if s.name in days else None) for s in pipeline.streams)
-    pipeline = replace(pipeline, streams=tuple(streams))
-    with opened(dsn, folder, kafka, now=clock, pipeline=pipeline) as parts:
-        yield parts, kafka
 
 
 def test_each_stream_keeps_its_rows_for_its_own_time(ledger_dsn, tmp_path, clock):

@@ -9,26 +9,23 @@ import pytest
 from analytics_platform.catalog import catalog_of
 from analytics_platform.errors import SettingError
 from analytics_platform.facts import BatchId
-from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.ledger.postgres import rework
-from analytics_platform.ledger.postgres.lease import taken
 from analytics_platform.ledger.rework import Kind, Order
 from analytics_platform.pipeline.recover import rebuild_ledger, survey
 from analytics_platform.pipeline.recover_files import repair_files
 from analytics_platform.product import BatchCheck, Window
+from analytics_platform_tests.pipeline.aging import DAY, at_day, found, in_one_file, kept_by_stream, kept_for_a_day
 from analytics_platform_tests.pipeline.house import HOT, HOUSE, KINDS, MINUTE, SUMS, WINS, auction, bid, model, opened
 from analytics_platform_tests.pipeline.orders import content, lease, rows
-from analytics_platform_tests.pipeline.test_retention import (  # noqa: F401
-    DAY,
-    at_day,
-    clock,
-    found,
-    house,
-    kept_by_stream,
-)
 
 HOURS = timedelta(hours=1)
+
+
+@pytest.fixture
+def house(ledger_dsn, tmp_path, clock):
+    with kept_for_a_day(ledger_dsn, tmp_path, clock) as aging:
+        yield aging
 
 
 def counting(name, size, column="start"):
@@ -45,16 +42,6 @@ def bids_of(parts, name):
     return table.sort_by(table.column_names[0])["bids"].to_pylist()
 
 
-def in_one_file(parts, name):
-    """Fold a table by hand; where its only file is."""
-    table = parts.tables.by_name[name]
-    table.refresh()
-    files = table.files()
-    with taken(parts.ledger, "house", "folding", parts.now()) as held:
-        table.fold(files, read_files(parts.query, table.uris(files), table.shape.columns), epoch=held.epoch)
-    return Path(table.uris(table.files())[0])
-
-
 def ordered(parts, kind, number):
     batches = (BatchId(stream="bids", number=number),)
     order = Order(
@@ -65,7 +52,7 @@ def ordered(parts, kind, number):
 
 
 @pytest.mark.parametrize("damage", ["gone", "zeros"])
-def test_what_a_damaged_file_needs_for_its_repair_stays_and_all_else_goes(house, clock, damage):  # noqa: F811
+def test_what_a_damaged_file_needs_for_its_repair_stays_and_all_else_goes(house, clock, damage):
     parts, _ = house
     at_day(0, house, clock, bids=[bid("a", 1, at=1)], auctions=[auction(1, 0, 5)])
     at_day(0.9, house, clock, bids=[bid("b", 2, at=0.9 * DAY)])
@@ -80,7 +67,7 @@ def test_what_a_damaged_file_needs_for_its_repair_stays_and_all_else_goes(house,
     assert found(parts, "bids/silver", "auction") == [2] and found(parts, "bids/bronze", "batch") == [2]
 
 
-def test_a_lost_file_of_rows_that_are_all_past_their_retention_is_forgotten(house, clock):  # noqa: F811
+def test_a_lost_file_of_rows_that_are_all_past_their_retention_is_forgotten(house, clock):
     parts, _ = house
     at_day(0, house, clock, bids=[bid("a", 1, at=1), bid("z", 9, at=9)], auctions=[auction(1, 0, 5), auction(9, 8, 10)])
     assert found(parts, "wins", "id") == [1]
@@ -91,7 +78,7 @@ def test_a_lost_file_of_rows_that_are_all_past_their_retention_is_forgotten(hous
     assert found(parts, "bids/bronze", "batch") == [2] and found(parts, "wins", "id") == []
 
 
-def test_a_batch_that_nobody_has_decided_about_is_kept(ledger_dsn, tmp_path, clock):  # noqa: F811
+def test_a_batch_that_nobody_has_decided_about_is_kept(ledger_dsn, tmp_path, clock):
     check = BatchCheck(name="dear", holds="max(price) < 100", description="")
     streams = tuple(replace(s, checks=(check,)) if s.name == "bids" else s for s in HOUSE.streams)
     with kept_by_stream(ledger_dsn, tmp_path, clock, replace(HOUSE, streams=streams), bids=1) as house_of_checks:
@@ -104,7 +91,7 @@ def test_a_batch_that_nobody_has_decided_about_is_kept(ledger_dsn, tmp_path, clo
         assert [rows(parts, f"bids/{layer}").num_rows for layer in Layer] == [1, 1, 0]
 
 
-def test_a_key_over_windows_is_computed_again_from_those_that_stay(house, clock):  # noqa: F811
+def test_a_key_over_windows_is_computed_again_from_those_that_stay(house, clock):
     parts, _ = house
     early = [auction(1, 0, 5, kind=7), auction(9, 8, 10)]
     at_day(0, house, clock, bids=[bid("a", at=1), bid("z", 9, at=9)], auctions=early)
@@ -116,7 +103,7 @@ def test_a_key_over_windows_is_computed_again_from_those_that_stay(house, clock)
     assert 7 not in found(parts, "kinds", "kind")
 
 
-def test_whoever_keeps_rows_long_loses_none_when_models_are_computed_anew(ledger_dsn, tmp_path, clock):  # noqa: F811
+def test_whoever_keeps_rows_long_loses_none_when_models_are_computed_anew(ledger_dsn, tmp_path, clock):
     with kept_by_stream(ledger_dsn, tmp_path, clock, bids=30) as kept:
         at_day(0, kept, clock, bids=[bid("a", at=1)], auctions=[auction(1, 0, 5)])
         for day in (10, 10.1):
@@ -131,7 +118,7 @@ def test_whoever_keeps_rows_long_loses_none_when_models_are_computed_anew(ledger
         assert {name: found(parts, name, column) for name, column in (("hot", "auction"), ("wins", "id"))} == before
 
 
-def test_a_window_over_windows_is_not_computed_again_once_one_of_them_has_gone(ledger_dsn, tmp_path, clock):  # noqa: F811
+def test_a_window_over_windows_is_not_computed_again_once_one_of_them_has_gone(ledger_dsn, tmp_path, clock):
     days = model(
         "days",
         "select day, sum(bids)::bigint as bids from panes group by day",
@@ -150,7 +137,7 @@ def test_a_window_over_windows_is_not_computed_again_once_one_of_them_has_gone(l
         assert bids_of(parts, "days") == [11, 1]
 
 
-def test_what_waited_to_be_computed_is_not_computed_from_what_is_left_of_it(ledger_dsn, tmp_path, clock):  # noqa: F811
+def test_what_waited_to_be_computed_is_not_computed_from_what_is_left_of_it(ledger_dsn, tmp_path, clock):
     good = counting("half", 6 * HOURS)
     sql = good.sql.replace("count(*)", "count(case when price = 666 then error('no') else 1 end)")
     with kept_by_stream(ledger_dsn, tmp_path, clock, over_one(replace(good, sql=sql)), bids=1) as kept:
@@ -163,14 +150,14 @@ def test_what_waited_to_be_computed_is_not_computed_from_what_is_left_of_it(ledg
         assert bids_of(parts, "half") == [2, 1]
 
 
-def test_a_first_start_computes_windows_that_began_long_ago_for_nothing_has_gone(ledger_dsn, tmp_path, clock):  # noqa: F811
+def test_a_first_start_computes_windows_that_began_long_ago_for_nothing_has_gone(ledger_dsn, tmp_path, clock):
     week = counting("week", timedelta(days=7))
     with kept_by_stream(ledger_dsn, tmp_path, clock, over_one(week), bids=15) as kept:
         at_day(15, kept, clock, bids=[bid(n, 1, at=n * DAY) for n in range(16)])
         assert sum(bids_of(kept[0], "week")) == 16
 
 
-def test_rows_that_were_ahead_of_the_clock_stay_as_long_as_their_window(ledger_dsn, tmp_path, clock):  # noqa: F811
+def test_rows_that_were_ahead_of_the_clock_stay_as_long_as_their_window(ledger_dsn, tmp_path, clock):
     with kept_by_stream(ledger_dsn, tmp_path, clock, over_one(counting("hour", HOURS)), bids=1) as kept:
         at_day(0, kept, clock, bids=[bid("ahead", 1, at=5 * 60 + 5)])
         at_day(5.5 / 24, kept, clock, bids=[bid("b", 1, at=5 * 60 + 20)])
@@ -182,7 +169,7 @@ def test_rows_that_were_ahead_of_the_clock_stay_as_long_as_their_window(ledger_d
         assert "ahead" not in str(found(kept[0], "bids/silver", "event_id")) and bids_of(kept[0], "hour")[0] != 2
 
 
-def test_days_that_leave_no_room_for_the_largest_window_are_refused_by_name(ledger_dsn, tmp_path, clock):  # noqa: F811
+def test_days_that_leave_no_room_for_the_largest_window_are_refused_by_name(ledger_dsn, tmp_path, clock):
     day = over_one(counting("day", timedelta(days=1)))
     with kept_by_stream(ledger_dsn, tmp_path, clock, day, bids=1) as (parts, _):
         with pytest.raises(SettingError, match=r"retention.yaml: bids is kept for 1 day, 0:00:00, which is too short"):
@@ -190,7 +177,7 @@ def test_days_that_leave_no_room_for_the_largest_window_are_refused_by_name(ledg
         assert parts.horizon(parts.pipeline.stream("auctions")) == timedelta(days=7)
 
 
-def test_a_ledger_is_rebuilt_where_rows_are_kept_for_a_time(ledger_dsn, tmp_path, clock):  # noqa: F811
+def test_a_ledger_is_rebuilt_where_rows_are_kept_for_a_time(ledger_dsn, tmp_path, clock):
     with kept_by_stream(ledger_dsn, tmp_path, clock, bids=1) as kept:
         at_day(0, kept, clock, bids=[bid("a", 1, at=1)], auctions=[auction(1, 0, 5)])
         at_day(0.9, kept, clock, bids=[bid("b", 2, at=0.9 * DAY)], auctions=[auction(2, 0.9 * DAY, 0.9 * DAY + 5)])
