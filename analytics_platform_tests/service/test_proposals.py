@@ -185,5 +185,5 @@ def test_a_token_is_in_no_log_answer_fact_table_or_commit(reviewed, caplog):
     kept = [str(reviewed.registry.change(rows)), git(reviewed.folder, "log", "-p"), caplog.text]
     said = [*kept, *(json.dumps(answer.body) for answer in answers)]
     assert [answer.status for answer in answers] == [200, 200, 400, 401, 401, 401, 401]
-    for secret in (good, wrong, good.rpartition("_")[2]):
+    for secret in (good, wrong, good.split("_", 2)[2]):  # which may hold an underscore itself
         assert not any(secret in text for text in said)
