@@ -62,7 +62,7 @@ bench-quick: install  ## all of it smaller, in a few minutes: to see that it run
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "lock: needs uv, see https://docs.astral.sh/uv/"; exit 1; }
 	uv pip compile pyproject.toml --extra local --extra dev --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-emit-index-url --output-file requirements.lock
+	  --no-header --no-emit-index-url --no-strip-extras --output-file requirements.lock
 
 clean:  ## delete build caches (no data, no .venv)
 	@rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build/lint-imports.txt

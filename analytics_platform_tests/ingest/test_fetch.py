@@ -149,12 +149,12 @@ def test_waiting_ends_with_data_and_otherwise_with_the_time(broker, name):
 
 
 @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
-def test_every_codec_of_the_stock_producer_is_read_in_bulk(real, name, codec):
+def test_every_codec_of_the_stock_producer_is_read_in_bulk_and_one_by_one(real, name, codec):
     real.create(name)
     real.append(name, 0, MIXED, compression_type=codec)
 
-    with real.reader() as reader:
-        assert contents(everything(reader, name)) == MIXED
+    with real.reader() as bulk, PlainReader(real.bootstrap) as plain:
+        assert contents(everything(bulk, name)) == contents(everything(plain, name)) == MIXED
 
 
 def test_both_readers_yield_the_identical_table_over_transactions(real, name):
