@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analytics_platform.lake.fold import FILES_PER_FOLD, TIERS
+from analytics_platform.lake.fold import FILES_PER_FOLD, MOST_WAITING, TIERS
 from analytics_platform.lake.shapes import DataFile
 
-MOST_SMALL = 3 * FILES_PER_FOLD  # a fold begins at FILES_PER_FOLD of a size; open batches, and one cycle, may add some
+MOST_SMALL = MOST_WAITING + FILES_PER_FOLD  # open batches, and one cycle, may add some
 MOST_DEAD = 2_000  # entries of a log that no kept cut needs: a lease of ten minutes with three commits a second
 
 

@@ -11,24 +11,28 @@ from typing import Any
 from analytics_platform.lake.shapes import DataFile
 from analytics_platform.product import Grain, Window
 
-TIERS = (1 << 20, 32 << 20)  # upper bounds in bytes; a file beyond the last is left alone
+TIERS = (1 << 20, 16 << 20)  # upper bounds in bytes; a file beyond the last is left alone
 FILES_PER_FOLD = 32
-MOST_BYTES = 128 << 20  # of one fold, compressed: it is sorted in memory
+MOST_WAITING = 3 * FILES_PER_FOLD  # in a tier while a backlog is drained: what is late goes first
+MOST_BYTES = 2 * TIERS[-1]  # of one fold, compressed; it is sorted in memory, where rows take about ten times that
 
 
-def files_to_fold(files: Sequence[DataFile], before: Any, column: str = "batch") -> list[DataFile]:
+def files_to_fold(
+    files: Sequence[DataFile], before: Any, column: str = "batch", at_least: int = FILES_PER_FOLD
+) -> list[DataFile]:
     """The files to fold into one now, oldest first; empty if there is nothing worth it.
 
     Args:
         files: a table's files, each bounded by `column`.
         before: the first batch, or instant, that may still be rewritten; only files wholly before it are taken.
         column: what says which rows are older.
+        at_least: how many files of a tier make it worth it.
     """
     settled = sorted((f for f in files if f.high[column] < before), key=lambda f: f.low[column])
     lower = 0
     for upper in TIERS:
         tier = [file for file in settled if lower <= file.size < upper]
-        if len(tier) >= FILES_PER_FOLD:
+        if len(tier) >= at_least:
             return _oldest(tier[:FILES_PER_FOLD])
         lower = upper
     return []

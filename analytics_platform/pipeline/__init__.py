@@ -132,8 +132,11 @@ def _cycles(lease: Lease, parts: Parts, ends_at: datetime) -> Iterator[CycleRepo
             last_data = time.monotonic()
             yield report
             cycles += 1
-            upkeep.after_cycle(cycles, parts, lease)
-            yield from _spend(_pause_after(batches, report, parts), rework, parts)
+            is_draining = _is_draining(batches, parts)
+            upkeep.after_cycle(cycles, parts, lease, is_draining=is_draining)
+            # without a backlog a little data may gather before the next commit
+            pause = 0.0 if is_draining else max(0.0, parts.limits.cycle_seconds - report.seconds)
+            yield from _spend(pause, rework, parts)
         elif rework.is_open():
             yield from rework.step()
             last_data = time.monotonic()
@@ -192,13 +195,11 @@ def _next_batches(parts: Parts) -> tuple[list[Batch], dict[str, dict[int, int]]]
     return planning.next_batches(parts.ledger, parts.pipeline.stream_names), positions
 
 
-def _pause_after(batches: Sequence[Batch], report: CycleReport, parts: Parts) -> float:
-    """How many seconds to let a little data gather before the next commit; none while a backlog is being drained."""
+def _is_draining(batches: Sequence[Batch], parts: Parts) -> bool:
+    """Whether a backlog waits: a batch was full, or the next one is there already."""
     # half of what a batch may hold: rows turn out larger or smaller than those before them
     is_full = any(2 * batch.offsets >= _batch_rows(parts.pipeline.stream(batch.id.stream), parts) for batch in batches)
-    if is_full or planning.next_batches(parts.ledger, parts.pipeline.stream_names):
-        return 0.0
-    return max(0.0, parts.limits.cycle_seconds - report.seconds)
+    return is_full or bool(planning.next_batches(parts.ledger, parts.pipeline.stream_names))
 
 
 def _spend(seconds: float, rework: Rework, parts: Parts) -> Iterator[CycleReport]:

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from analytics_platform.lake.duckdb import read_files
-from analytics_platform.lake.fold import files_of_model_to_fold, files_to_fold, passes_with_time
+from analytics_platform.lake.fold import (
+    FILES_PER_FOLD,
+    MOST_WAITING,
+    files_of_model_to_fold,
+    files_to_fold,
+    passes_with_time,
+)
 from analytics_platform.lake.log import forget_versions
 from analytics_platform.lake.shapes import DataFile, Layer
 from analytics_platform.lake.tables import Table
@@ -20,20 +26,23 @@ FILES_KEPT_HOURS = 2  # longer than the longest reader: one that has begun may f
 CYCLES_BETWEEN_TRIMS = 64
 
 
-def after_cycle(number: int, parts: Parts, lease: Lease) -> None:
-    """What a lease does for its tables after its cycle of that number."""
-    fold_one(parts, lease)
+def after_cycle(number: int, parts: Parts, lease: Lease, *, is_draining: bool = False) -> None:
+    """What a lease does for its tables after its cycle of that number; less while it drains a backlog."""
+    fold_one(parts, lease, MOST_WAITING if is_draining else FILES_PER_FOLD)
     if number % CYCLES_BETWEEN_TRIMS == 0:
         trim_logs(parts)
 
 
-def fold_one(parts: Parts, lease: Lease) -> str | None:
-    """Fold the files of at most one table; returns its name. Readers see it with the next publication."""
+def fold_one(parts: Parts, lease: Lease, at_least: int = FILES_PER_FOLD) -> str | None:
+    """Fold the files of at most one table, of a stream if it has `at_least` so many of a size; returns its name.
+
+    Readers see it with the next publication.
+    """
     for stream in parts.pipeline.streams:
         before = planning.first_unpublished(parts.ledger, stream.name)
         for layer in Layer:
             table = parts.tables.of(stream.name, layer)
-            if _fold(table, files_to_fold(table.files(), before), parts, lease):
+            if _fold(table, files_to_fold(table.files(), before, at_least=at_least), parts, lease):
                 return table.shape.name
     for model in parts.pipeline.models:
         table, grain = parts.tables.by_name[model.name], model.grain

@@ -3,7 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_platform.lake.fold import FILES_PER_FOLD, TIERS, files_begun, files_of_model_to_fold, files_to_fold
+from analytics_platform.lake.fold import (
+    FILES_PER_FOLD,
+    MOST_BYTES,
+    MOST_WAITING,
+    TIERS,
+    files_begun,
+    files_of_model_to_fold,
+    files_to_fold,
+)
 from analytics_platform.lake.shapes import DataFile
 
 
@@ -15,6 +23,20 @@ def file(low, high, size):
 def test_a_batch_that_may_be_rewritten_is_never_folded(sizes, first_open):
     files = [file(number, number, size) for number, size in enumerate(sizes)]
     assert all(f.high["batch"] < first_open for f in files_to_fold(files, first_open))
+
+
+@given(st.lists(st.integers(1, TIERS[-1] - 1), min_size=2 * FILES_PER_FOLD, max_size=3 * FILES_PER_FOLD))
+def test_a_fold_fits_into_memory_and_what_it_makes_is_of_a_higher_tier(sizes):
+    folded = files_to_fold([file(number, number, size) for number, size in enumerate(sizes)], len(sizes))
+    made = sum(f.size for f in folded)
+    assert len(folded) >= 2 and made <= MOST_BYTES
+    assert made >= (FILES_PER_FOLD if max(f.size for f in folded) < TIERS[0] else TIERS[-1])
+
+
+def test_while_a_backlog_is_drained_three_times_as_many_files_may_wait():
+    files = [file(number, number, TIERS[0]) for number in range(MOST_WAITING)]
+    assert files_to_fold(files[1:], MOST_WAITING, at_least=MOST_WAITING) == []
+    assert len(files_to_fold(files, MOST_WAITING, at_least=MOST_WAITING)) == MOST_BYTES // TIERS[0]
 
 
 def test_a_table_of_many_commits_stays_a_few_files():

@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from analytics_platform.lake.fold import FILES_PER_FOLD
 from analytics_platform.ledger.postgres.lease import taken
-from analytics_platform.pipeline import plan_all
+from analytics_platform.pipeline import plan_all, run_lease
 from analytics_platform.pipeline.maintain import conditions, maintain
+from analytics_platform_tests.pipeline import orders
 from analytics_platform_tests.pipeline.house import NOON, bid, kafka_with, opened
 from analytics_platform_tests.pipeline.orders import lease, rows
 
@@ -92,3 +94,14 @@ def test_what_a_killed_writer_left_is_told_of_until_it_is_deleted(house, clock):
     maintain(parts, "maintenance")
     assert not left.exists()
     assert not any(found.problems() for found in conditions(parts))
+
+
+def test_files_are_folded_once_a_backlog_is_drained_and_not_before(ledger_dsn, tmp_path):
+    shop = replace(orders.SHOP, streams=(replace(orders.ORDERS, batch_rows=3),))
+    logs = [[orders.order(number) for number in range(3 * (FILES_PER_FOLD + 10) + 1)], []]
+    files = []
+    with orders.opened(ledger_dsn, tmp_path, orders.kafka_with(logs), pipeline=shop) as parts:
+        bronze = parts.tables.by_name["orders/bronze"]
+        run_lease(parts, "run", orders.HOUR, lambda _: files.append(len(bronze.files())))
+        assert files == list(range(1, len(files) + 1)) and files[-1] > FILES_PER_FOLD
+        assert len(bronze.files()) == files[-1] - FILES_PER_FOLD + 1
