@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 place=build/upstream
-newest="dagster dagster-webserver dagster-postgres kafka-python[crc32c,lz4,zstd] soda-core soda-duckdb"
+newest="dagster dagster-webserver dagster-postgres kafka-python[crc32c,lz4,snappy,zstd] soda-core soda-duckdb"
 contracts="analytics_platform_tests/definitions/test_upstream.py
   analytics_platform_tests/definitions/test_launcher.py
   analytics_platform_tests/definitions/test_coordinator.py

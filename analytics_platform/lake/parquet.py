@@ -1,6 +1,6 @@
 """Parquet files on disk: how they are written, whether they are there, and whether they hold what their names say."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -65,6 +65,11 @@ def write_rows(rows: pa.Table, path: Path, shape: TableShape) -> None:
         write_statistics=list(shape.bounded_by),
         row_group_size=LOOKED_UP_ROWS if shape.is_looked_up else None,
     )
+
+
+def read_in_turn(paths: Sequence[str], columns: pa.Schema) -> pa.Table:
+    """Every row of those files, one after the other; columns that a file does not have yet are null."""
+    return pq.read_table(list(paths), schema=columns, partitioning=None)
 
 
 def _is_whole(kind: pa.DataType) -> bool:

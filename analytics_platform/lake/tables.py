@@ -7,7 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import Schema
@@ -18,7 +20,7 @@ from analytics_platform.lake.delta_files import Change, bounds_of, data_files
 from analytics_platform.lake.delta_log import cut_off
 from analytics_platform.lake.evolve import columns_to_add, misfits, require_fit
 from analytics_platform.lake.fingerprint import NONE_KNOWN, Hashes, add, fingerprint
-from analytics_platform.lake.parquet import Damage, content_of, damaged, write_rows
+from analytics_platform.lake.parquet import Damage, content_of, damaged, read_in_turn, write_rows
 from analytics_platform.lake.shapes import DataFile, TableShape, hashed
 
 WRITER = "writer"  # the application whose transaction version is the epoch
@@ -192,10 +194,16 @@ class Table:
         self._reached(Failpoint.AFTER_COMMIT)
         return self.version, content
 
-    def fold(self, files: Sequence[DataFile], rows: pa.Table, *, epoch: int) -> int:
-        """Put one file in the place of several that hold the same rows; changes no content. Returns the version."""
-        ordered = rows.sort_by([(name, "ascending") for name in self.shape.sorted_by])
-        folded = self._write(ordered, fingerprint(hashed(rows)))
+    def fold(self, files: Sequence[DataFile], *, epoch: int) -> int:
+        """Put one file with their rows in the place of several; changes no content. Returns the version.
+
+        In memory the rows are there once where the files, one after the other, are in order already, else twice.
+        """
+        rows = read_in_turn(self.uris(files), self.shape.columns)
+        order = pc.sort_indices(rows, [(name, "ascending") for name in self.shape.sorted_by])
+        if not _is_ascending(order):
+            rows = rows.take(order)
+        folded = self._write(rows, fingerprint(hashed(rows)))
         self._commit(Change(removed=files, added=[folded], is_new=False), decided_on=self.version, epoch=epoch)
         return self.version
 
@@ -285,6 +293,12 @@ class Table:
 def _properties(epoch: int) -> CommitProperties:
     """A commit that carries the writer's epoch, and is not tried again on top of somebody else's."""
     return CommitProperties(app_transactions=[Transaction(WRITER, epoch)], max_commit_retries=0)
+
+
+def _is_ascending(order: pa.UInt64Array) -> bool:
+    """Whether rows in that order are in the order in which they are."""
+    places = order.to_numpy()
+    return bool(np.all(places[1:] > places[:-1]))
 
 
 def _first_line(error: DeltaError) -> str:

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 
 from analytics_platform.errors import LedgerLostError
 from analytics_platform.facts import Manifest
-from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.fold import files_to_fold
 from analytics_platform.lake.shapes import DataFile
 from analytics_platform.ledger.manifest import to_json
@@ -54,7 +53,7 @@ def fold_manifests(parts: Parts, lease: Lease) -> str | None:
     files = files_to_fold(table.files(), published, "published_at") if published else []
     if not files:
         return None
-    table.fold(files, read_files(parts.query, table.uris(files), table.shape.columns), epoch=lease.epoch)
+    table.fold(files, epoch=lease.epoch)
     return table.shape.name
 
 

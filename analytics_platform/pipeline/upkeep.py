@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from analytics_platform.lake.duckdb import read_files
 from analytics_platform.lake.fold import (
     FILES_PER_FOLD,
     MOST_WAITING,
@@ -42,20 +41,19 @@ def fold_one(parts: Parts, lease: Lease, at_least: int = FILES_PER_FOLD) -> str 
         before = planning.first_unpublished(parts.ledger, stream.name)
         for layer in Layer:
             table = parts.tables.of(stream.name, layer)
-            if _fold(table, files_to_fold(table.files(), before, at_least=at_least), parts, lease):
+            if _fold(table, files_to_fold(table.files(), before, at_least=at_least), lease):
                 return table.shape.name
     for model in parts.pipeline.models:
         table, grain = parts.tables.by_name[model.name], model.grain
-        if passes_with_time(grain) and _fold(table, files_of_model_to_fold(table.files(), grain.column), parts, lease):
+        if passes_with_time(grain) and _fold(table, files_of_model_to_fold(table.files(), grain.column), lease):
             return model.name
     return fold_manifests(parts, lease)
 
 
-def _fold(table: Table, files: Sequence[DataFile], parts: Parts, lease: Lease) -> bool:
+def _fold(table: Table, files: Sequence[DataFile], lease: Lease) -> bool:
     """Put one file in the place of those; False if there are none."""
     if files:
-        rows = read_files(parts.query, table.uris(files), table.shape.columns)
-        table.fold(files, rows, epoch=lease.epoch)
+        table.fold(files, epoch=lease.epoch)
     return bool(files)
 
 

@@ -27,7 +27,7 @@ def contest(
     if with_spark:
         runs += _spark_runs((small, whole), ground, say)
     found = figures(runs, growths)
-    return Measured(runs=runs, growths=growths, profiles=profiles(found, growths, small, ground))
+    return Measured(runs=runs, growths=growths, profiles=profiles(found, growths, runs, small, ground))
 
 
 def _spark_runs(backlogs: Sequence[Backlog], ground: Ground, say: Say) -> list[Run]:

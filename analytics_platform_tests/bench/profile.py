@@ -5,9 +5,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from analytics_platform_tests.bench.figures import Figure, Growth
+from analytics_platform_tests.bench.figures import MEMORY_OF, Figure, Growth
 from analytics_platform_tests.bench.ground import Backlog, Ground
-from analytics_platform_tests.bench.runner import run_side
+from analytics_platform_tests.bench.runner import Run, run_side
 from analytics_platform_tests.bench.schedule import BY_NAME
 
 # By figure the side that is ours.
@@ -24,14 +24,17 @@ LINES = 20
 
 
 def profiles(
-    found: Sequence[Figure], growths: Sequence[Growth], backlog: Backlog, ground: Ground
+    found: Sequence[Figure], growths: Sequence[Growth], runs: Sequence[Run], backlog: Backlog, ground: Ground
 ) -> dict[str, list[str]]:
-    """By figure that misses its limit: the stages of what has grown, or the functions of our side, dearest first."""
+    """By figure that misses its limit: the stages of what has grown, or the functions of our side, dearest first.
+
+    Of memory, the most that each run of ours held.
+    """
     missed = [figure.name for figure in found if not figure.holds]
     sides = {SIDE_OF[name] for name in missed if name in SIDE_OF}
     by_side = {side: _profile(side, backlog, ground) for side in sorted(sides)}
-    stages = {growth.name: _stages(growth) for growth in growths}
-    return {name: by_side[SIDE_OF[name]] if name in SIDE_OF else stages.get(name, []) for name in missed}
+    others = {growth.name: _stages(growth) for growth in growths} | {"peak_memory_mib": _memory(runs)}
+    return {name: by_side[SIDE_OF[name]] if name in SIDE_OF else others.get(name, []) for name in missed}
 
 
 def _profile(side: str, backlog: Backlog, ground: Ground) -> list[str]:
@@ -54,6 +57,11 @@ def dearest(stats: pstats.Stats) -> list[str]:
 
 def _place(file: str) -> str:
     return "/".join(Path(file).parts[-2:]) if file not in ("~", "") else "in C"
+
+
+def _memory(runs: Sequence[Run]) -> list[str]:
+    ours = sorted((run for run in runs if run.side in MEMORY_OF), key=lambda run: -run.memory_mib)
+    return [f"{run.memory_mib:6,.0f} MiB  {run.events:11,} events  {run.side}" for run in ours]
 
 
 def _stages(growth: Growth) -> list[str]:

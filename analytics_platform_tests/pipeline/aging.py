@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from analytics_platform.lake.duckdb import read_files
 from analytics_platform.ledger.postgres.lease import taken
 from analytics_platform.pipeline import upkeep
 from analytics_platform_tests.pipeline.house import HOUSE, NOON, kafka_with, opened
@@ -54,6 +53,6 @@ def in_one_file(parts, name):
     table.refresh()
     files = table.files()
     with taken(parts.ledger, "house", "folding", parts.now()) as held:
-        table.fold(files, read_files(parts.query, table.uris(files), table.shape.columns), epoch=held.epoch)
+        table.fold(files, epoch=held.epoch)
     (file,) = table.uris(table.files())
     return Path(file)

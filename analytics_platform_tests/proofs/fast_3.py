@@ -176,9 +176,7 @@ def _notices(plant: Plant, parts: Parts, dsn: str, tables: Path) -> bool:
     table = parts.tables.by_name[SILVER]
     table.refresh()
     epoch = table.epoch()
-    folded = table.files()
-    content = parts.query.sql("select * from read_parquet($uris)", params={"uris": table.uris(folded)}).to_arrow_table()
-    table.fold(folded, content.select(table.shape.columns.names).cast(table.shape.columns), epoch=epoch)
+    table.fold(table.files(), epoch=epoch)
     table.vacuum(0, keep_version=table.version, epoch=epoch)
     try:
         rows.aggregate("sum(value)").fetchall()

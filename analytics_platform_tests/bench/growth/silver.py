@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from analytics_platform.lake.delta_files import Change, bounds_of
@@ -100,7 +99,7 @@ def commit_seconds(table: Table, commits: int, ids: Ids, epoch: int) -> None:
         table.replace([], [one], decided_on=table.version, epoch=epoch)
         small = [file for file in table.files() if file.rows < ROWS_PER_FILE]  # the claimed ones count as large
         if files := files_to_fold(small, BEFORE + 1):
-            table.fold(files, pq.read_table(table.uris(files), schema=table.shape.columns), epoch=epoch)
+            table.fold(files, epoch=epoch)
 
 
 def _name(number: int) -> str:
