@@ -5,12 +5,11 @@ at once, so that a point query opens as many files in a month's table as in a da
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import and_
-from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow.dataset import Dataset, Expression, FileSystemDataset, ParquetFileFormat, UnionDataset, field, scalar
 from pyarrow.fs import LocalFileSystem
 
@@ -31,10 +30,6 @@ def dataset_of(root: str, files: pa.Table, columns: pa.Schema) -> Dataset:
     if order := [name for name in (IN_TIME, *bounded) if name in bounded][:1]:
         files = files.sort_by(LOW + order[0])
     paths = [f"{root}/{path}" for path in files["path"].to_pylist()]
-    bounds = [
-        Bounds(field=columns.field(name), low=_listed(files, LOW, name), high=_listed(files, HIGH, name))
-        for name in bounded
-    ]
     system, form = LocalFileSystem(), ParquetFileFormat()
     groups = [
         FileSystemDataset.from_paths(
@@ -42,36 +37,23 @@ def dataset_of(root: str, files: pa.Table, columns: pa.Schema) -> Dataset:
             schema=columns,
             format=form,
             filesystem=system,
-            root_partition=_between(bounds, slice(first, first + FILES_PER_GROUP)),
+            root_partition=_between([columns.field(name) for name in bounded], files.slice(first, FILES_PER_GROUP)),
         )
         for first in range(0, len(paths), FILES_PER_GROUP)
     ]
     return groups[0] if len(groups) == 1 else UnionDataset(columns, groups)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """A column, and its lowest and highest value in each file; None where nothing is known."""
-
-    field: pa.Field
-    low: Sequence[Any]
-    high: Sequence[Any]
-
-
-def _listed(files: pa.Table, edge: str, name: str) -> list[Any]:
-    return files[edge + name].to_pylist()
-
-
-def _between(bounds: Sequence[Bounds], group: slice) -> Expression:
+def _between(bounded: Sequence[pa.Field], group: pa.Table) -> Expression:
     """What holds of every row of the group's files; a null is never ruled out, for nobody counts them.
 
     One comparison at a time with its null: this is the form that Arrow draws conclusions from.
     """
     limits = [scalar(True)]
-    for one in bounds:
-        low, high = one.low[group], one.high[group]
-        if None not in low and None not in high:
-            column, kind = field(one.field.name), one.field.type
-            limits.append((column >= pa.scalar(min(low), kind)) | column.is_null())
-            limits.append((column <= pa.scalar(max(high), kind)) | column.is_null())
+    for one in bounded:
+        lows, highs = group[LOW + one.name], group[HIGH + one.name]
+        if not lows.null_count and not highs.null_count:
+            column = field(one.name)
+            limits.append((column >= pc.min(lows).cast(one.type)) | column.is_null())
+            limits.append((column <= pc.max(highs).cast(one.type)) | column.is_null())
     return reduce(and_, limits)

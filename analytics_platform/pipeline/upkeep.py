@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+import pyarrow as pa
+
 from analytics_platform.lake.fold import (
     FILES_PER_FOLD,
     MOST_WAITING,
@@ -54,6 +56,7 @@ def _fold(table: Table, files: Sequence[DataFile], lease: Lease) -> bool:
     """Put one file in the place of those; False if there are none."""
     if files:
         table.fold(files, epoch=lease.epoch)
+        pa.default_memory_pool().release_unused()  # else what it held comes on top of the next batch
     return bool(files)
 
 

@@ -31,6 +31,7 @@ def read_growth(bootstrap: str, new_dsn: Callable[[], str], folder: Path, days: 
         for turn in range(QUERIES):
             for name in sorted(sides, reverse=turn % 2 == 0):
                 watch.on(name)(sides[name].ask)
+        watch.profile(sides["young"].ask, sides["old"].ask)
     return watch.growth("read_growth", f"one event by its id, in a day and in {days} days of one-second batches")
 
 
