@@ -10,10 +10,11 @@ from typing import Any
 from analytics_platform_tests.bench.chart import chart
 from analytics_platform_tests.bench.figures import Figure, Growth, figures, marginal, middle, missing
 from analytics_platform_tests.bench.runner import Run
-from analytics_platform_tests.bench.schedule import BACKLOGS, BY_NAME
+from analytics_platform_tests.bench.schedule import BACKLOGS, BY_NAME, SPARK
 from analytics_platform_tests.proofs.report import circumstances
 
 UNCHARTED = {side.name for side in BACKLOGS}
+IN_A_JVM = {side.name for side in SPARK}  # what is looked at is the process that started it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ def write_report(folder: Path, measured: Measured, about: Mapping[str, Any]) -> 
     folder.mkdir(parents=True, exist_ok=True)
     found = measured.figures()
     document = {
-        "figures": [{**_rounded(figure), "holds": figure.holds} for figure in found],
+        "figures": [{**_document(figure), "holds": figure.holds} for figure in found],
         "missing": missing(found),
         **about,
         **circumstances(),
@@ -89,7 +90,8 @@ def _row(runs: Sequence[Run], side: str) -> str:
     memory = max(run.memory_mib for run in runs if run.side == side)
     label = BY_NAME[side].label
     named = f"**{label}**" if label.startswith("ours") else label
-    return f"| {named} | {_cpu(runs, side):.2f} | {rate:,.0f} | {memory:,.0f} MiB |"
+    held = f"{memory:,.0f} MiB" if side not in IN_A_JVM else "not measured"
+    return f"| {named} | {_cpu(runs, side):.2f} | {rate:,.0f} | {held} |"
 
 
 def _by_cost(runs: Sequence[Run]) -> list[str]:
@@ -100,5 +102,5 @@ def _cpu(runs: Sequence[Run], side: str) -> float:
     return marginal(runs, side) or 0.0
 
 
-def _rounded(figure: Figure) -> dict[str, Any]:
-    return {"name": figure.name, "value": round(figure.value, 3), "limit": figure.limit, "unit": figure.unit}
+def _document(figure: Figure) -> dict[str, Any]:
+    return {"name": figure.name, "value": figure.value, "limit": figure.limit, "unit": figure.unit}
