@@ -27,6 +27,7 @@ def dataset_of(root: str, files: pa.Table, columns: pa.Schema) -> Dataset:
         columns: the table's; a file may lack some, which are null then.
     """
     bounded = [name for name in columns.names if {LOW + name, HIGH + name} <= set(files.column_names)]
+    fields = [columns.field(name) for name in bounded]
     if order := [name for name in (IN_TIME, *bounded) if name in bounded][:1]:
         files = files.sort_by(LOW + order[0])
     paths = [f"{root}/{path}" for path in files["path"].to_pylist()]
@@ -37,7 +38,7 @@ def dataset_of(root: str, files: pa.Table, columns: pa.Schema) -> Dataset:
             schema=columns,
             format=form,
             filesystem=system,
-            root_partition=_between([columns.field(name) for name in bounded], files.slice(first, FILES_PER_GROUP)),
+            root_partition=_between(fields, files.slice(first, FILES_PER_GROUP)),
         )
         for first in range(0, len(paths), FILES_PER_GROUP)
     ]

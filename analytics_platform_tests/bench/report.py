@@ -35,7 +35,7 @@ def write_report(folder: Path, measured: Measured, about: Mapping[str, Any]) -> 
     folder.mkdir(parents=True, exist_ok=True)
     found = measured.figures()
     document = {
-        "figures": [{**_document(figure), "holds": figure.holds} for figure in found],
+        "figures": [_document(figure) for figure in found],
         "missing": missing(found),
         **about,
         **circumstances(),
@@ -103,4 +103,5 @@ def _cpu(runs: Sequence[Run], side: str) -> float:
 
 
 def _document(figure: Figure) -> dict[str, Any]:
-    return {"name": figure.name, "value": figure.value, "limit": figure.limit, "unit": figure.unit}
+    kept = {name: getattr(figure, name) for name in ("name", "value", "limit", "unit")}
+    return {**kept, "holds": figure.holds}
