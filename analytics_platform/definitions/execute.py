@@ -16,7 +16,7 @@ from analytics_platform.definitions.report import Told
 from analytics_platform.definitions.rework import judge_again
 from analytics_platform.facts import Failpoint
 from analytics_platform.ledger.dry_run import hours_between
-from analytics_platform.ledger.postgres import frozen, unreported
+from analytics_platform.ledger.postgres import frozen, hour_so_far, unreported
 from analytics_platform.ledger.postgres.unreported import MOST_HOURS
 from analytics_platform.pipeline import run_lease
 from analytics_platform.pipeline.cycle import CycleReport
@@ -53,11 +53,11 @@ def _lease(told: Told, hour: datetime) -> set[datetime]:
     """
     parts, context = told.parts, told.context
     empty = unreported.hours_without_data(parts.ledger, parts.pipeline.stream_names, hour)
-    reported: set[datetime] = set()
+    reported = hour_so_far.hours(parts.ledger, parts.pipeline.stream_names)
     clock = WorkClock()
 
     def report_first(cycle: CycleReport) -> None:
-        """Show an hour as soon as its first batch is published; the rest at the end of the run."""
+        """Show an hour as soon as its first batch is published; the rest at the end of the run: data waits for this."""
         clock.pause()
         new = sorted({manifest.hour for manifest in cycle.manifests} - reported)
         if new:

@@ -12,18 +12,17 @@ from analytics_platform.definitions.hours import (
     UP_TO_DATE,
     CheckOfHour,
     HourOfStream,
-    checks_of_hour,
     model_check,
     partition_of,
-    sum_hour,
 )
+from analytics_platform.definitions.so_far import hour_now
 from analytics_platform.definitions.specs import topic_key
 from analytics_platform.facts import BatchId, Outcome
 from analytics_platform.lake.incomplete import Lacking, of_all
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.changes import Change, outcomes_moved
-from analytics_platform.ledger.postgres import failing, publication
+from analytics_platform.ledger.postgres import failing
 from analytics_platform.ledger.postgres.frozen import frozen_now
 from analytics_platform.ledger.postgres.incomplete import lacking
 from analytics_platform.pipeline.parts import Parts
@@ -72,8 +71,9 @@ def check_results(told: Told, hour: datetime) -> Iterator[dg.AssetCheckResult]:
 
 
 def _checks(told: Told, hour: datetime) -> list[CheckOfHour]:
-    manifests = publication.manifests_of_hours(told.parts.ledger, told.parts.pipeline.stream_names, [hour])
-    found = [*checks_of_hour(manifests), *_model_checks(told, len(manifests))]
+    streams = [hour_now(told.parts.ledger, stream, hour) for stream in told.parts.pipeline.stream_names]
+    found = [check for stream in streams for check in stream.checks]
+    found += _model_checks(told, sum(stream.batches for stream in streams))
     return [check for check in found if _key(check) in told.context.selected_asset_check_keys]
 
 
@@ -118,7 +118,7 @@ def _measured(check: CheckOfHour) -> dict[str, float | str]:
 def _report_stream(told: Told, stream: Stream, hour: datetime) -> int:
     """One stream's tables, and its topic; returns the hour's batches."""
     parts = told.parts
-    total = sum_hour(publication.manifests_of_hours(parts.ledger, [stream.name], [hour]))
+    total = hour_now(parts.ledger, stream.name, hour)
     published = total.outcomes.get(Outcome.PUBLISHED, 0)
     rows = {Layer.BRONZE: total.rows, Layer.SILVER: published, Layer.EXCEPTIONS: total.rows - published}
     change = told.changes.get((hour, stream.name))

@@ -41,7 +41,7 @@ grant usage on sequence outbox_id_seq to ap_planner;
 -- A run lands, judges, writes and publishes; while its lease lasts, it plans too. It tells nobody and decides nothing.
 grant insert on batch, batch_range, batch_run, lost_range, contract, manifest, rework, rework_batch, outbox to ap_worker;
 grant insert, update on pipeline, frontier, watermark, frozen, redriven, dead_letter, accuracy, expired to ap_worker;
-grant insert, update, delete on dirty, timer, failing, standstill to ap_worker;
+grant insert, update, delete on dirty, timer, failing, standstill, hour_so_far to ap_worker;
 grant insert, delete on publication to ap_worker;  -- old cuts are forgotten
 grant update (state, landed_rows) on batch to ap_worker;
 grant update (state, ended_at, error, under_way, begun, failures) on rework to ap_worker;

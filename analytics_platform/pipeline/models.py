@@ -79,6 +79,8 @@ def mark_touched(stream: str, rows: pa.Table, cause: str, parts: Parts, *, only:
     have them recomputed again.
     """
     watermarks = recorded_watermarks(parts)
+    now: dict[str, set[str]] = {}
+    later: dict[str, list[tuple[str, datetime]]] = {}
     for model in parts.pipeline.readers(stream):
         if only is not None and model.name not in only:
             continue
@@ -86,20 +88,21 @@ def mark_touched(stream: str, rows: pa.Table, cause: str, parts: Parts, *, only:
         grains = grains_touched(seen, model.grain)
         at = of_model(model, parts.pipeline, watermarks)
         gathered = set() if at is None else _gathered(model, grains, at)
-        dirty.mark(parts.ledger, model.name, grains - gathered, cause)
+        now[model.name] = grains - gathered
         if at is not None and gathered:
             due = next_gathering(at, model.late_every)
-            timers.arm(parts.ledger, model.name, [(grain, due) for grain in gathered], cause)
+            later[model.name] = [(grain, due) for grain in gathered]
+    dirty.mark(parts.ledger, now, cause)
+    timers.arm(parts.ledger, later, cause)
 
 
 def end_gathering(parts: Parts) -> bool:
     """Have what was gathered recomputed now; whether there was anything."""
-    watermarks, fired = recorded_watermarks(parts), 0
-    for model in parts.pipeline.models:
-        at = of_model(model, parts.pipeline, watermarks)
-        if at is not None and isinstance(model.grain, Window):
-            fired += timers.fire(parts.ledger, model.name, next_gathering(at, model.late_every))
-    return fired > 0
+    watermarks = recorded_watermarks(parts)
+    models = [model for model in parts.pipeline.models if isinstance(model.grain, Window)]
+    at = {model: of_model(model, parts.pipeline, watermarks) for model in models}
+    ends = {m.name: next_gathering(come, m.late_every) for m, come in at.items() if come is not None}
+    return timers.fire(parts.ledger, ends) > 0
 
 
 def count_too_late(stream: str, rows: pa.Table, parts: Parts) -> dict[str, int]:
@@ -159,12 +162,12 @@ def recompute_models(
 def _to_recompute(
     parts: Parts, watermarks: Mapping[str, datetime], frozen: Collection[str]
 ) -> Iterator[tuple[Model, datetime, dict[str, int]]]:
-    """Each model with its time and what is dirty of it, once its timers have fired; a frozen one's marks are kept."""
+    """Each model with its time and what is dirty of it, once timers have fired; a frozen one's marks are kept."""
+    at = {model.name: of_model(model, parts.pipeline, watermarks) or EPOCH for model in parts.pipeline.models}
+    timers.fire(parts.ledger, at)
     for model in parts.pipeline.models:
-        at = of_model(model, parts.pipeline, watermarks) or EPOCH
-        timers.fire(parts.ledger, model.name, at)
         if model.name not in frozen:
-            yield model, at, dirty.marks(parts.ledger, model.name, MOST_GRAINS)
+            yield model, at[model.name], dirty.marks(parts.ledger, model.name, MOST_GRAINS)
 
 
 def _whole(
@@ -221,9 +224,9 @@ def _replace(model: Model, table: Table, rows: pa.Table, place: Place, parts: Pa
 
 def _mark(model: Model, rows: pa.Table, readers: Collection[Model], parts: Parts) -> None:
     """Have those readers recompute what these rows of the model belong to."""
-    for reader in readers:
-        touched = grains_touched(rows[touched_by(reader, model.name)], reader.grain)
-        dirty.mark(parts.ledger, reader.name, touched, model.name)
+    touched = {reader.name: grains_touched(rows[touched_by(reader, model.name)], reader.grain) for reader in readers}
+    dirty.mark(parts.ledger, touched, model.name)
+    if touched:
         parts.reached(Failpoint.AFTER_DIRTY)
 
 
@@ -245,7 +248,8 @@ def _arm_ends(model: Model, read: Slice, parts: Parts) -> None:
         return
     ahead = read.lives.filter(pc.greater(read.lives["ends"], pa.scalar(read.watermark, read.lives["ends"].type)))
     keys = ahead["key"].cast(pa.string()).to_pylist()
-    timers.arm(parts.ledger, model.name, list(zip(keys, ahead["ends"].to_pylist(), strict=True)), "end of its life")
+    ends = list(zip(keys, ahead["ends"].to_pylist(), strict=True))
+    timers.arm(parts.ledger, {model.name: ends}, "end of its life")
 
 
 def _gathered(model: Model, grains: set[str], at: datetime) -> set[str]:

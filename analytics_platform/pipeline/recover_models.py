@@ -39,7 +39,7 @@ def mark_everything(model: Model, cause: str, parts: Parts) -> int:
             read += rows.num_rows
             if gone_until is not None:
                 rows = rows.filter(pc.greater_equal(rows["event_at"], gone_until))
-            dirty.mark(parts.ledger, model.name, grains_touched(rows[column], model.grain), cause)
+            dirty.mark(parts.ledger, {model.name: grains_touched(rows[column], model.grain)}, cause)
     return read
 
 
@@ -54,7 +54,7 @@ def mark_readers(model: Model, cause: str, parts: Parts) -> None:
             continue
         damaged = {file.path for file in table.missing(table.files())}  # their rows are no longer there
         for rows in _steps(table, [file for file in table.files() if file.path not in damaged], column, parts):
-            dirty.mark(parts.ledger, reader.name, grains_touched(rows[column], reader.grain), cause)
+            dirty.mark(parts.ledger, {reader.name: grains_touched(rows[column], reader.grain)}, cause)
 
 
 def rows_to_read(model: Model, parts: Parts) -> int:

@@ -70,7 +70,7 @@ def _expire_windows(model: Model, keep_from: datetime, parts: Parts, lease: Leas
     for reader in parts.pipeline.readers(model.name) if going else ():
         if isinstance(reader.grain, Key):
             keys = _values(touched_by(reader, model.name), table, going, column, end, parts)
-            dirty.mark(parts.ledger, reader.name, grains_touched(keys, reader.grain), "past its retention")
+            dirty.mark(parts.ledger, {reader.name: grains_touched(keys, reader.grain)}, "past its retention")
     _drop(table, column, end, parts, lease)
 
 
@@ -151,7 +151,7 @@ def _mark_ended(stream: Stream, first_kept: int, parts: Parts) -> None:
             own, column = parts.tables.by_name[model.name], model.grain.column
             keys.append(parts.rows(own, own.files(), pa.schema([own.shape.columns.field(column)]))[column])
         for some in keys:
-            dirty.mark(parts.ledger, model.name, grains_touched(some, model.grain), "past its retention")
+            dirty.mark(parts.ledger, {model.name: grains_touched(some, model.grain)}, "past its retention")
 
 
 def _drop(table: Table, column: str, keep_from: datetime | int, parts: Parts, lease: Lease) -> None:

@@ -1,9 +1,13 @@
 """What an hour amounts to: a check speaks for all of its batches."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from analytics_platform.definitions.hours import checks_of_hour, sum_hour
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics_platform.definitions.hours import as_json, from_json, sum_hour
 from analytics_platform.facts import BatchId, Manifest, Outcome, Verdict
 
 HOUR = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -33,19 +37,21 @@ def manifest(number, passed=True, resolution=None, too_late=None):
 
 
 def test_an_hour_stays_red_after_a_held_batch_though_the_next_one_is_good():
-    (check,) = checks_of_hour([manifest(1), manifest(2, passed=False), manifest(3)])
+    (check,) = sum_hour([manifest(1), manifest(2, passed=False), manifest(3)]).checks
     assert not check.passed and check.failing == ("orders/2",) and check.batches == 3
 
 
 def test_an_hour_is_green_once_somebody_has_decided_about_its_held_batch():
     held = manifest(2, passed=False)
-    (check,) = checks_of_hour([manifest(1), replace(held, resolution="released by ada: known spike"), manifest(3)])
+    settled = replace(held, resolution="released by ada: known spike")
+    (check,) = sum_hour([manifest(1), settled, manifest(3)]).checks
     assert check.passed and check.failing == ()
     assert check.settled == ("orders/2: released by ada: known spike",)
 
 
 def test_one_decision_settles_one_batch():
-    (check,) = checks_of_hour([manifest(1, passed=False, resolution="discarded by bo"), manifest(2, passed=False)])
+    manifests = [manifest(1, passed=False, resolution="discarded by bo"), manifest(2, passed=False)]
+    (check,) = sum_hour(manifests).checks
     assert not check.passed and check.failing == ("orders/2",)
 
 
@@ -54,3 +60,21 @@ def test_rows_of_all_batches_are_summed_by_outcome_and_by_model():
     assert (total.batches, total.offsets, total.gaps, total.rows) == (2, 20, 2, 18)
     assert total.outcomes == {Outcome.PUBLISHED: 9, Outcome.HELD: 9}
     assert total.too_late == {"revenue": 3}
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([None, "released by ada"])), max_size=12), st.data())
+def test_an_hour_taken_up_where_it_was_left_is_the_hour_read_at_once(batches, data):
+    manifests = [
+        replace(manifest(number, passed, reason, {"revenue": number}), verdicts=verdicts(number, passed))
+        for number, (passed, reason) in enumerate(batches, 1)
+    ]
+    cut = data.draw(st.integers(0, len(manifests)))
+    left = from_json(json.loads(json.dumps(as_json(sum_hour(manifests[:cut])))))
+    assert sum_hour(manifests[cut:], left) == sum_hour(manifests)
+
+
+def verdicts(number, passed):
+    """One check that every batch has, one that some have."""
+    usual = Verdict(asset="orders/silver", check="usual", passed=passed, severity="error", detail=f"as of {number}")
+    rare = Verdict(asset="orders/silver", check="rare", passed=not passed, severity="warn", detail="seldom")
+    return (usual, rare) if number % 3 == 0 else (usual,)

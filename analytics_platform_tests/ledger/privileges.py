@@ -11,9 +11,9 @@ LETTERS = {
     },
     "worker": {
         "accuracy": "iu", "batch": "iu", "batch_range": "i", "batch_run": "i", "contract": "i", "dead_letter": "iu",
-        "dirty": "iud", "expired": "iu", "failing": "iud", "frontier": "iu", "frozen": "iu", "lost_range": "i",
-        "manifest": "i", "outbox": "i", "pipeline": "iu", "publication": "id", "redriven": "iu", "rework": "iu",
-        "rework_batch": "iu", "standstill": "iud", "timer": "iud", "watermark": "iu",
+        "dirty": "iud", "expired": "iu", "failing": "iud", "frontier": "iu", "frozen": "iu", "hour_so_far": "iud",
+        "lost_range": "i", "manifest": "i", "outbox": "i", "pipeline": "iu", "publication": "id", "redriven": "iu",
+        "rework": "iu", "rework_batch": "iu", "standstill": "iud", "timer": "iud", "watermark": "iu",
     },
     "service": {
         "access_fact": "i", "governance_fact": "i", "outbox": "i", "schema_change": "u", "schema_setting": "iu",

@@ -116,11 +116,11 @@ def test_the_newest_cut_is_never_forgotten(ledger):
 
 
 def test_a_grain_marked_again_while_it_is_recomputed_stays_dirty(ledger):
-    dirty.mark(ledger, "m", {"1", "2"}, "s/1")
-    seen = dirty.marks(ledger, "m")
-    dirty.mark(ledger, "m", {"2", "3"}, "s/2")
-    dirty.clear(ledger, "m", seen)
-    assert set(dirty.marks(ledger, "m")) == {"2", "3"}
+    dirty.mark(ledger, {"m": {"1", "2"}, "n": {"1"}}, "s/1")
+    seen = {name: dirty.marks(ledger, name) for name in ("m", "n")}
+    dirty.mark(ledger, {"m": {"2", "3"}}, "s/2")
+    dirty.clear(ledger, seen)
+    assert set(dirty.marks(ledger, "m")) == {"2", "3"} and not dirty.marks(ledger, "n")
     assert dirty.is_any(ledger, ["m"]) and not dirty.is_any(ledger, ["other"])
 
 

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from psycopg.types.json import Jsonb
 
+from analytics_platform.ledger.postgres import unreported
 from analytics_platform.ledger.postgres.unreported import MOST_HOURS, hours_of_epoch, hours_without_data
 
+TEN = datetime(2026, 11, 1, 10, tzinfo=UTC)
 ELEVEN = datetime(2026, 11, 1, 11, tzinfo=UTC)
 TWELVE = ELEVEN + timedelta(hours=1)
 
@@ -24,6 +26,13 @@ def test_the_hours_of_an_epoch_are_found_over_all_of_its_streams(ledger):
     published(ledger, "persons", 1, TWELVE, 7)
     published(ledger, "bids", 4, TWELVE, 8)
     assert hours_of_epoch(ledger, ["bids", "persons"], 7) == [ELEVEN, TWELVE]
+
+
+def test_they_are_found_behind_all_that_the_writer_after_it_has_published(ledger, monkeypatch):
+    monkeypatch.setattr(unreported, "PAGE", 2)
+    for number, (hour, epoch) in enumerate([(TEN, 6), (ELEVEN, 7), (TWELVE, 7), *[(TWELVE, 8)] * 5], 1):
+        published(ledger, "bids", number, hour, epoch)
+    assert hours_of_epoch(ledger, ["bids"], 7) == [ELEVEN, TWELVE]
 
 
 def test_other_pipelines_streams_are_left_out(ledger):

@@ -202,6 +202,6 @@ def test_bids_and_auctions_interleaved_with_a_kill_leave_the_content_of_a_clean_
 
 def test_marks_are_worked_off_in_bounded_portions(ledger_dsn, tmp_path):
     with opened(ledger_dsn, tmp_path, kafka_with()) as parts:
-        dirty.mark(parts.ledger, "wins", {"3"}, "first")
-        dirty.mark(parts.ledger, "wins", {"1", "2"}, "second")
+        dirty.mark(parts.ledger, {"wins": {"3"}}, "first")
+        dirty.mark(parts.ledger, {"wins": {"1", "2"}}, "second")
         assert set(dirty.marks(parts.ledger, "wins", 1)) == {"3"}

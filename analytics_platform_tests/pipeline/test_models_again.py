@@ -132,7 +132,7 @@ def test_models_over_one_that_fails_wait_for_it_and_others_go_on(ledger_dsn, tmp
     with house.opened(ledger_dsn, tmp_path, kafka, pipeline=house_of(sums=broken)) as parts:
         for name in parts.pipeline.stream_names:
             house.timers.end_stream(parts.ledger, name)
-        dirty.mark(parts.ledger, "kinds", {"1"}, "test")
+        dirty.mark(parts.ledger, {"kinds": {"1"}}, "test")
         report = lease(parts)
         assert set(report.models) == {"hot", "wins"} and rows(parts, "wins").num_rows == 2
         assert [key for key, _ in failures(parts)] == ["sums"] and not is_due(parts)
@@ -148,7 +148,7 @@ def test_a_model_over_a_missing_file_says_which_table_to_check(ledger_dsn, tmp_p
         table = parts.tables.of("orders", "silver")
         for file in table.files():
             (table.root / file.path).unlink()
-        dirty.mark(parts.ledger, "revenue", dirty_grains(parts), "test")
+        dirty.mark(parts.ledger, {"revenue": dirty_grains(parts)}, "test")
         lease(parts, "on")
         assert failures(parts) == [("revenue", str(DamagedTableError("orders/silver", FILE)))]
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from analytics_platform.definitions.hours import checks_of_hour
+from analytics_platform.definitions.hours import sum_hour
 from analytics_platform.facts import Failpoint
 from analytics_platform.ledger.postgres import publication
 from analytics_platform.ledger.rework import Kind
@@ -238,4 +238,4 @@ def _failing(parts: Parts) -> tuple[str, ...]:
     """The batches for which the check `cheap` of the hour is red."""
     hours: list[datetime] = [row[0] for row in parts.ledger.execute("select distinct hour from batch").fetchall()]
     manifests = publication.manifests_of_hours(parts.ledger, ["bids"], hours)
-    return next(check.failing for check in checks_of_hour(manifests) if check.check == "cheap")
+    return next(check.failing for check in sum_hour(manifests).checks if check.check == "cheap")

@@ -5,15 +5,21 @@ from collections.abc import Collection, Mapping, Sequence
 import psycopg
 
 MARK = """
-    insert into dirty (model, grain, cause) select %s, unnest(%s::text[]), %s
+    insert into dirty (model, grain, cause)
+    select model, grain, %s from unnest(%s::text[], %s::text[]) as marked(model, grain)
     on conflict (model, grain) do update set mark = nextval('dirty_mark'), cause = excluded.cause
+"""
+CLEAR = """
+    delete from dirty d using unnest(%s::text[], %s::text[], %s::bigint[]) as seen(model, grain, mark)
+    where d.model = seen.model and d.grain = seen.grain and d.mark = seen.mark
 """
 
 
-def mark(connection: psycopg.Connection, model: str, grains: Collection[str], cause: str) -> None:
-    """Have these grains recomputed; one that is dirty already gets a newer mark."""
-    if grains:
-        connection.execute(MARK, [model, sorted(grains), cause])
+def mark(connection: psycopg.Connection, grains: Mapping[str, Collection[str]], cause: str) -> None:
+    """Have these grains of each model recomputed; one that is dirty already gets a newer mark."""
+    if marked := sorted((model, grain) for model, of_model in grains.items() for grain in of_model):
+        models, names = zip(*marked, strict=True)
+        connection.execute(MARK, [cause, list(models), list(names)])
 
 
 def marks(connection: psycopg.Connection, model: str, most: int | None = None) -> dict[str, int]:
@@ -22,13 +28,11 @@ def marks(connection: psycopg.Connection, model: str, most: int | None = None) -
     return dict(rows.fetchall())
 
 
-def clear(connection: psycopg.Connection, model: str, seen: Mapping[str, int]) -> None:
-    """Forget the grains whose mark is still the one that was seen: a newer mark means newer rows."""
-    connection.execute(
-        "delete from dirty d using unnest(%s::text[], %s::bigint[]) as seen(grain, mark)"
-        " where d.model = %s and d.grain = seen.grain and d.mark = seen.mark",
-        [list(seen), list(seen.values()), model],
-    )
+def clear(connection: psycopg.Connection, seen: Mapping[str, Mapping[str, int]]) -> None:
+    """Forget the grains whose mark is still the one that was seen, by model: a newer mark means newer rows."""
+    found = [(model, grain, mark) for model, marks in seen.items() for grain, mark in marks.items()]
+    if found:
+        connection.execute(CLEAR, [list(column) for column in zip(*found, strict=True)])
 
 
 def is_any(connection: psycopg.Connection, models: Sequence[str]) -> bool:

@@ -61,8 +61,7 @@ def publish(connection: psycopg.Connection, lease: Lease, cycle: Cycle) -> None:
         require_epoch(connection, lease)
         for manifest in cycle.manifests:
             _add(connection, manifest, cycle.published_at)
-        for model, seen in cycle.seen_marks.items():
-            dirty.clear(connection, model, seen)
+        dirty.clear(connection, cycle.seen_marks)
         if cycle.frozen is not None:
             frozen.keep(connection, lease.pipeline, cycle.frozen, lease.epoch, cycle.published_at)
         timers.move_on(connection, cycle.watermarks)

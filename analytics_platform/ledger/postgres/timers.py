@@ -10,12 +10,15 @@ from analytics_platform.facts import OPEN_STATES
 END_OF_STREAM = datetime(9999, 12, 31, tzinfo=UTC)
 ARM = """
     insert into timer (model, grain, due_at, cause)
-    select %s, t.grain, t.due_at, %s from unnest(%s::text[], %s::timestamptz[]) as t(grain, due_at)
+    select model, grain, due_at, %s
+    from unnest(%s::text[], %s::text[], %s::timestamptz[]) as armed(model, grain, due_at)
     on conflict do nothing
 """
 FIRE = """
-    with fired as (delete from timer where model = %(model)s and due_at <= %(watermark)s returning grain, cause)
-    insert into dirty (model, grain, cause) select %(model)s, grain, min(cause) from fired group by grain
+    with come as (select * from unnest(%s::text[], %s::timestamptz[]) as c(model, at)),
+    fired as (delete from timer t using come where t.model = come.model and t.due_at <= come.at
+              returning t.model, t.grain, t.cause)
+    insert into dirty (model, grain, cause) select model, grain, min(cause) from fired group by model, grain
     on conflict (model, grain) do update set mark = nextval('dirty_mark'), cause = excluded.cause
 """
 MOVE_ON = """
@@ -31,16 +34,15 @@ NEWEST_EVENT_AT = """
 """
 
 
-def arm(connection: psycopg.Connection, model: str, due: Collection[tuple[str, datetime]], cause: str) -> None:
-    """Have each grain become dirty when the watermark reaches its instant; one armed already stays as it is."""
-    if due:
-        grains, instants = zip(*sorted(due), strict=True)
-        connection.execute(ARM, [model, cause, list(grains), list(instants)])
+def arm(connection: psycopg.Connection, due: Mapping[str, Collection[tuple[str, datetime]]], cause: str) -> None:
+    """Have each grain of a model become dirty when the watermark reaches its instant; one armed stays as it is."""
+    if armed := sorted((model, grain, at) for model, of_model in due.items() for grain, at in of_model):
+        connection.execute(ARM, [cause, *(list(column) for column in zip(*armed, strict=True))])
 
 
-def fire(connection: psycopg.Connection, model: str, watermark: datetime) -> int:
-    """Turn the timers that are due into dirty grains, in one statement; returns how many."""
-    return connection.execute(FIRE, {"model": model, "watermark": watermark}).rowcount
+def fire(connection: psycopg.Connection, watermarks: Mapping[str, datetime]) -> int:
+    """Turn the timers that are due at each model's watermark into dirty grains, in one statement; returns how many."""
+    return connection.execute(FIRE, [list(watermarks), list(watermarks.values())]).rowcount
 
 
 def first_due(connection: psycopg.Connection, models: Sequence[str]) -> dict[str, datetime]:

@@ -8,23 +8,36 @@ import psycopg
 # far above what two leases publish of one stream: a cycle takes one batch of it, and its commits tens of milliseconds;
 # without a bound each lease would read the bodies of all manifests there ever were
 MOST_BATCHES = 2000
+PAGE = 200  # a lease of a minute publishes fewer of a stream, and a body is dear to read
 MOST_HOURS = 168  # without data in a row that are told of; after a week somebody knows
 # told once an hour: by the lease that publishes first in it
 LAST_HOUR = """
     select max(hour) from batch where stream = any(%(streams)s) and hour < %(hour)s
     and not exists (select 1 from manifest where stream = any(%(streams)s) and hour = %(hour)s)
 """
-HOURS_OF_EPOCH = """
-    select distinct newest.hour from unnest(%(streams)s::text[]) as s(stream) cross join lateral (
-        select hour, body from manifest where stream = s.stream order by number desc, revision desc limit %(most)s
-    ) as newest where (newest.body ->> 'epoch')::bigint = %(epoch)s order by newest.hour
+NEWEST_PAGE = """
+    select place, hour, (body ->> 'epoch')::bigint from manifest where stream = %s and place < %s
+    order by place desc limit %s
 """
+END = 2**63 - 1
 
 
 def hours_of_epoch(connection: psycopg.Connection, streams: Sequence[str], epoch: int) -> list[datetime]:
     """The hours whose batches the writer of that epoch published, oldest first."""
-    values = {"streams": list(streams), "most": MOST_BATCHES, "epoch": epoch}
-    return [row[0] for row in connection.execute(HOURS_OF_EPOCH, values).fetchall()]
+    return sorted(set().union(*(_hours_of_epoch(connection, stream, epoch) for stream in streams)))
+
+
+def _hours_of_epoch(connection: psycopg.Connection, stream: str, epoch: int) -> set[datetime]:
+    """Back from the newest manifest to the first of an earlier writer: none publishes after the one that follows it."""
+    found: set[datetime] = set()
+    place = END
+    for _ in range(MOST_BATCHES // PAGE):
+        page = connection.execute(NEWEST_PAGE, [stream, place, PAGE]).fetchall()
+        found |= {hour for _, hour, of in page if of == epoch}
+        if len(page) < PAGE or page[-1][2] < epoch:
+            break
+        place = page[-1][0]
+    return found
 
 
 def hours_without_data(connection: psycopg.Connection, streams: Sequence[str], hour: datetime) -> list[datetime]:
