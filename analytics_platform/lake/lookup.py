@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +12,10 @@ from analytics_platform.lake.silver import WINNER_COLUMNS
 
 ID = "event_id"
 READ = pa.schema([pa.field("batch", pa.int64()), *WINNER_COLUMNS])
+
+# Files younger than the last fold are small, many, and asked in every cycle. A file never changes and no other gets its
+# name, so that what was read of it stays true; these are at most a few tens of MB.
+SMALL_ROWS, MOST_SMALL, MOST_FOOTERS = 4_096, 64, 512
 
 
 def winners(uris: Sequence[str], ids: pa.Array, batch: int) -> pa.Table:
@@ -24,12 +29,27 @@ def winners(uris: Sequence[str], ids: pa.Array, batch: int) -> pa.Table:
 
 
 def _copies(uri: str, ids: pa.Array, wanted: Sequence[str]) -> pa.Table:
-    with pq.ParquetFile(uri) as file:
-        groups, first, end = groups_with_any(file.metadata, wanted)
-        if not groups:
-            return READ.empty_table()
-        rows = file.read_row_groups(groups, columns=READ.names).select(READ.names).cast(READ)
+    metadata = _footer(uri)
+    groups, first, end = groups_with_any(metadata, wanted)
+    if not groups:
+        return READ.empty_table()
+    rows = _small(uri) if metadata.num_rows <= SMALL_ROWS else _groups(uri, groups)
     return rows.filter(pc.is_in(rows[ID], value_set=ids.slice(first, end - first)))
+
+
+@lru_cache(maxsize=MOST_FOOTERS)
+def _footer(uri: str) -> pq.FileMetaData:
+    return pq.read_metadata(uri)
+
+
+@lru_cache(maxsize=MOST_SMALL)
+def _small(uri: str) -> pa.Table:
+    return _groups(uri, range(_footer(uri).num_row_groups))
+
+
+def _groups(uri: str, groups: Sequence[int]) -> pa.Table:
+    with pq.ParquetFile(uri, metadata=_footer(uri)) as file:
+        return file.read_row_groups(list(groups), columns=READ.names).select(READ.names).cast(READ)
 
 
 def groups_with_any(metadata: pq.FileMetaData, wanted: Sequence[str]) -> tuple[list[int], int, int]:

@@ -68,7 +68,12 @@ def write_rows(rows: pa.Table, path: Path, shape: TableShape) -> None:
 
 
 def read_in_turn(paths: Sequence[str], columns: pa.Schema) -> pa.Table:
-    """Every row of those files, one after the other; columns that a file does not have yet are null."""
+    """Every row of those files, one after the other; columns that a file does not have yet are null.
+
+    Raises OSError or ArrowException where a file cannot be read.
+    """
+    if not paths:
+        return columns.empty_table()
     return pq.read_table(list(paths), schema=columns, partitioning=None)
 
 

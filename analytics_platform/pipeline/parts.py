@@ -16,8 +16,9 @@ from analytics_platform.facts import Failpoint, Pins, StreamSchemas
 from analytics_platform.ingest.decode import reader_columns
 from analytics_platform.ingest.records import RecordReader
 from analytics_platform.lake import shapes
-from analytics_platform.lake.duckdb import connect, model_columns, read_files
+from analytics_platform.lake.duckdb import connect, model_columns
 from analytics_platform.lake.model import bounds_wanted, shape_of
+from analytics_platform.lake.parquet import read_in_turn
 from analytics_platform.lake.shapes import DataFile, Layer, TableShape
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger import contract
@@ -86,8 +87,8 @@ class Parts:
     def rows(self, table: Table, files: Sequence[DataFile], columns: pa.Schema, what: str = "a file") -> pa.Table:
         """Every row of those files of a table, in those columns. Raises DamagedTableError, which says what they are."""
         try:
-            return read_files(self.query, table.uris(files), columns)
-        except duckdb.Error:
+            return read_in_turn(table.uris(files), columns)
+        except (OSError, pa.ArrowException):
             raise DamagedTableError(table.shape.name, f"{what} cannot be read") from None
 
     def kept_for(self) -> dict[str, timedelta]:

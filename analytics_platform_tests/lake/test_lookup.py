@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics_platform.lake.lookup import groups_with_any, winners
+from analytics_platform.lake.lookup import SMALL_ROWS, groups_with_any, winners
 from analytics_platform.lake.parquet import LOOKED_UP_ROWS, write_rows
 from analytics_platform.lake.shapes import silver
 
@@ -60,3 +60,18 @@ def test_a_file_that_is_no_parquet_is_an_error(tmp_path):
     (tmp_path / "f").write_bytes(b"no Parquet at all")
     with pytest.raises(pa.ArrowException):
         winners([str(tmp_path / "f")], pa.array(["a"]), 2)
+
+
+def test_a_small_file_is_read_once_however_often_it_is_asked(tmp_path):
+    pq.write_table(rows(["a", "b"]), tmp_path / "f")
+    assert winners([str(tmp_path / "f")], pa.array(["b"]), 2)["offset"].to_pylist() == [1]
+    (tmp_path / "f").unlink()
+    assert winners([str(tmp_path / "f")], pa.array(["a"]), 2)["offset"].to_pylist() == [0]
+
+
+def test_a_large_file_is_not_held_in_memory(tmp_path):
+    pq.write_table(rows([f"{number:06d}" for number in range(SMALL_ROWS + 1)]), tmp_path / "f")
+    assert winners([str(tmp_path / "f")], pa.array(["000001"]), 2).num_rows == 1
+    (tmp_path / "f").unlink()
+    with pytest.raises(FileNotFoundError):
+        winners([str(tmp_path / "f")], pa.array(["000001"]), 2)
