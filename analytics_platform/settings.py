@@ -234,7 +234,7 @@ def _defaults(state_dir: Path) -> dict[str, str]:
         "dagster_postgres_url": f"{DAGSTER_SCHEME}/dagster",
         "lease_seconds": "60",
         "quiet_seconds": "2",
-        "cycle_seconds": "0.5",
+        "cycle_seconds": "0.4",
         "since": str(EARLIEST),
         "base_port": "3000",
         "events_per_second": "500",

@@ -17,6 +17,7 @@ from analytics_platform.ledger.postgres.transactions import watch_transactions
 from analytics_platform.pipeline import upkeep
 from analytics_platform.pipeline.cycle import CycleReport, run_cycle
 from analytics_platform.pipeline.follow import follow_schemas
+from analytics_platform.pipeline.get_ready import get_ready
 from analytics_platform.pipeline.models import is_due
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.record import require_known
@@ -34,6 +35,8 @@ def run_lease(parts: Parts, run_id: str, hour: datetime, on_cycle: OnCycle = lam
     """Work on the pipeline until the lease's time is up, the hour ends, or nothing has come for a while."""
     started = time.monotonic()
     reports: list[CycleReport] = []
+    if leases.is_locked(parts.ledger, parts.pipeline.name):
+        get_ready(parts)
     with leases.taken(parts.ledger, parts.pipeline.name, run_id, hour) as lease:
         _take_over(lease, parts)
         undo(parts, lease)
