@@ -13,13 +13,22 @@ from analytics_platform.lake.model import Slice, is_stream, lives_sql, recompute
 from analytics_platform.lake.shapes import INSTANT, Layer
 from analytics_platform.product import Life, Model, Stream
 
+# footers are read once: a lease reads the same recent files in every cycle, each model for itself
+SETTINGS = "set timezone = 'UTC'; set enable_progress_bar = false; set parquet_metadata_cache = true"
+
 
 def connect(threads: int = 2) -> duckdb.DuckDBPyConnection:
     """An in-memory database that reads instants as UTC and writes nothing anywhere."""
     connection = duckdb.connect(config={"threads": threads})
-    # footers are read once: a lease reads the same recent files in every cycle, each model for itself
-    connection.execute("set timezone = 'UTC'; set enable_progress_bar = false; set parquet_metadata_cache = true")
+    connection.execute(SETTINGS)
     return connection
+
+
+def beside(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Another connection to the same database, for another thread; what is registered with the first it has not."""
+    another = connection.cursor()
+    another.execute(SETTINGS)  # it does not take them from the first
+    return another
 
 
 def failed_rules(connection: duckdb.DuckDBPyConnection, rows: pa.Table, stream: Stream) -> pa.ChunkedArray:

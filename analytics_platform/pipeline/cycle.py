@@ -13,11 +13,14 @@ from analytics_platform.pipeline.freeze import frozen_models
 from analytics_platform.pipeline.judge import Decided, judge, write
 from analytics_platform.pipeline.land import BronzeWriter, land, settled
 from analytics_platform.pipeline.manifests import Circumstances, write_manifest
-from analytics_platform.pipeline.models import Recomputed, models_asked, recompute_models
+from analytics_platform.pipeline.models import models_asked
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.pipeline.recompute import Recomputed, recompute_models
 from analytics_platform.pipeline.record import record_manifests
 
 log = logging.getLogger(__name__)
+FEW_ROWS = 50_000  # in a cycle: with more, what two models hold at once is too much memory
+SIDE_BY_SIDE = 2  # models: a cycle without a backlog keeps one core busy, and readers wait for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,8 @@ def run_cycle(batches: Sequence[Batch], lease: Lease, parts: Parts) -> CycleRepo
     newest = {decided.batch.id.stream: decided.judged.decision.newest_event_at for decided in judged}
     frozen = frozen_models([decided.judged for decided in judged], parts)
     asked = models_asked(rework.open_orders(parts.ledger, parts.pipeline.name), parts.pipeline)
-    models = recompute_models(parts, lease.epoch, newest, frozen, asked)
+    at_once = SIDE_BY_SIDE if sum(rows.rows.num_rows for _, rows in landed) <= FEW_ROWS else 1
+    models = recompute_models(parts, lease.epoch, newest, frozen, asked, at_once)
     clock.ended("models")
     now = parts.now()
     around = Circumstances(epoch=lease.epoch, now=now, cause="live", versions=parts.tables.versions())

@@ -20,8 +20,9 @@ from analytics_platform.ledger.rework import FIRST_ROWS, Chunk, next_rows
 from analytics_platform.pipeline.cycle import CycleReport
 from analytics_platform.pipeline.freeze import FrozenModelError, frozen_models
 from analytics_platform.pipeline.manifests import Circumstances
-from analytics_platform.pipeline.models import Recomputed, end_gathering, mark_touched, models_asked, recompute_models
+from analytics_platform.pipeline.models import end_gathering, mark_touched, models_asked
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.pipeline.recompute import Recomputed, recompute_models
 from analytics_platform.pipeline.record import record_manifests
 from analytics_platform.pipeline.rework.change import (
     Change,

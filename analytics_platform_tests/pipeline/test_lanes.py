@@ -1,0 +1,70 @@
+"""Work side by side: two calls at once, each with a connection of its own, and no error is lost."""
+
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from analytics_platform.lake.duckdb import connect
+from analytics_platform.pipeline.lanes import Lanes
+from analytics_platform.pipeline.recompute import levels
+from analytics_platform_tests.pipeline.house import HOUSE
+
+
+@contextmanager
+def opened(count):
+    query = connect()
+    with Lanes(query, count) as lanes:
+        yield query, lanes
+
+
+def test_two_calls_run_at_once_each_with_a_connection_of_its_own_that_reads_instants_as_utc(monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    together = threading.Barrier(2, timeout=20)
+
+    def call(query, item):
+        together.wait()
+        query.execute(f"create temp view mine as select {item} as x, current_setting('timezone') as zone")
+        together.wait()
+        return query.sql("from mine").fetchall()
+
+    with opened(2) as (_, lanes):
+        assert lanes.each(call, [1, 2]) == [[(1, "UTC")], [(2, "UTC")]]
+
+
+def test_more_items_than_lanes_come_back_in_their_order():
+    with opened(2) as (_, lanes):
+        assert lanes.each(lambda query, item: query.sql(f"select {item}").fetchall()[0][0], range(7)) == list(range(7))
+
+
+def test_an_error_is_raised_when_what_ran_beside_it_has_ended():
+    ended = []
+
+    def call(query, item):
+        if item == 0:
+            raise ValueError("planted")
+        query.sql("select sum(i) from range(3000000) t(i)").fetchall()
+        ended.append(item)
+
+    with opened(2) as (_, lanes), pytest.raises(ValueError, match="planted"):
+        lanes.each(call, [0, 1])
+    assert ended == [1]
+
+
+@pytest.mark.parametrize(("count", "items"), [(1, [1, 2]), (2, [1])])
+def test_with_one_lane_or_one_item_no_thread_is_started(count, items):
+    def call(query, item):
+        return query, threading.current_thread()
+
+    with opened(count) as (query, lanes):
+        assert lanes.each(call, items) == [(query, threading.current_thread())] * len(items)
+
+
+def test_models_of_a_level_read_none_of_each_other_and_come_after_what_they_read():
+    done = set()
+    for level in levels(HOUSE):
+        names = {model.name for model in level}
+        for model in level:
+            assert set(model.inputs) & set(HOUSE.model_names) <= done
+        done |= names
+    assert done == set(HOUSE.model_names)
