@@ -19,7 +19,7 @@ from analytics_platform.lake.rewrite import changed_rows, files_rewritten, parts
 from analytics_platform.lake.shapes import DataFile
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import alarms, dirty, expired, timers
-from analytics_platform.pipeline.lanes import Lanes
+from analytics_platform.pipeline.query_pool import QueryPool
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.pipeline.slices import slice_of
 from analytics_platform.pipeline.watermarks import Newest, of_model, watermarks_now
@@ -99,10 +99,10 @@ def recompute_models(
         work = Work(parts=replace(parts, query=query), epoch=epoch, at=at[model.name], gone=gone, asked=asked)
         return _try(model, work, behind)
 
-    with Lanes(parts.query, at_once) as lanes:
+    with QueryPool(parts.query, at_once) as pool:
         for level in levels(parts.pipeline):
             models = [model for model in level if model.name not in frozen]
-            tried.update(zip((model.name for model in models), lanes.each(attempt, models), strict=True))
+            tried.update(zip((model.name for model in models), pool.each(attempt, models), strict=True))
     _tell(tried, parts)
     return Recomputed(
         reports={name: one.report for name, one in tried.items() if one.report},

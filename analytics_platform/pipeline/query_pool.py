@@ -14,8 +14,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Lanes:
-    """So many calls at once; with one lane, or one item, the caller's own thread makes them."""
+class QueryPool:
+    """So many calls at once; if that is one, or there is one item, the caller's own thread makes them."""
 
     def __init__(self, query: duckdb.DuckDBPyConnection, count: int) -> None:
         self._query = query

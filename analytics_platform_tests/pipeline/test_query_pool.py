@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from analytics_platform.lake.duckdb import connect
-from analytics_platform.pipeline.lanes import Lanes
+from analytics_platform.pipeline.query_pool import QueryPool
 from analytics_platform.pipeline.recompute import levels
 from analytics_platform_tests.pipeline.house import HOUSE
 
@@ -14,8 +14,8 @@ from analytics_platform_tests.pipeline.house import HOUSE
 @contextmanager
 def opened(count):
     query = connect()
-    with Lanes(query, count) as lanes:
-        yield query, lanes
+    with QueryPool(query, count) as pool:
+        yield query, pool
 
 
 def test_two_calls_run_at_once_each_with_a_connection_of_its_own_that_reads_instants_as_utc(monkeypatch):
@@ -28,13 +28,13 @@ def test_two_calls_run_at_once_each_with_a_connection_of_its_own_that_reads_inst
         together.wait()
         return query.sql("from mine").fetchall()
 
-    with opened(2) as (_, lanes):
-        assert lanes.each(call, [1, 2]) == [[(1, "UTC")], [(2, "UTC")]]
+    with opened(2) as (_, pool):
+        assert pool.each(call, [1, 2]) == [[(1, "UTC")], [(2, "UTC")]]
 
 
-def test_more_items_than_lanes_come_back_in_their_order():
-    with opened(2) as (_, lanes):
-        assert lanes.each(lambda query, item: query.sql(f"select {item}").fetchall()[0][0], range(7)) == list(range(7))
+def test_more_items_than_connections_come_back_in_their_order():
+    with opened(2) as (_, pool):
+        assert pool.each(lambda query, item: query.sql(f"select {item}").fetchall()[0][0], range(7)) == list(range(7))
 
 
 def test_an_error_is_raised_when_what_ran_beside_it_has_ended():
@@ -46,18 +46,18 @@ def test_an_error_is_raised_when_what_ran_beside_it_has_ended():
         query.sql("select sum(i) from range(3000000) t(i)").fetchall()
         ended.append(item)
 
-    with opened(2) as (_, lanes), pytest.raises(ValueError, match="planted"):
-        lanes.each(call, [0, 1])
+    with opened(2) as (_, pool), pytest.raises(ValueError, match="planted"):
+        pool.each(call, [0, 1])
     assert ended == [1]
 
 
 @pytest.mark.parametrize(("count", "items"), [(1, [1, 2]), (2, [1])])
-def test_with_one_lane_or_one_item_no_thread_is_started(count, items):
+def test_one_call_at_a_time_or_one_item_starts_no_thread(count, items):
     def call(query, item):
         return query, threading.current_thread()
 
-    with opened(count) as (query, lanes):
-        assert lanes.each(call, items) == [(query, threading.current_thread())] * len(items)
+    with opened(count) as (query, pool):
+        assert pool.each(call, items) == [(query, threading.current_thread())] * len(items)
 
 
 def test_models_of_a_level_read_none_of_each_other_and_come_after_what_they_read():
