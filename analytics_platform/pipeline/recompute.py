@@ -19,8 +19,8 @@ from analytics_platform.lake.rewrite import changed_rows, files_rewritten, parts
 from analytics_platform.lake.shapes import DataFile
 from analytics_platform.lake.tables import Table
 from analytics_platform.ledger.postgres import alarms, dirty, expired, timers
-from analytics_platform.pipeline.query_pool import QueryPool
 from analytics_platform.pipeline.parts import Parts
+from analytics_platform.pipeline.query_pool import QueryPool
 from analytics_platform.pipeline.slices import slice_of
 from analytics_platform.pipeline.watermarks import Newest, of_model, watermarks_now
 from analytics_platform.product import Model, Pipeline, Window
