@@ -53,13 +53,17 @@ def _lease(told: Told, hour: datetime) -> set[datetime]:
     """
     parts, context = told.parts, told.context
     empty = unreported.hours_without_data(parts.ledger, parts.pipeline.stream_names, hour)
-    reported = hour_so_far.hours(parts.ledger, parts.pipeline.stream_names)
+    known = hour_so_far.hours(parts.ledger, parts.pipeline.stream_names)
+    reported: set[datetime] = set()
     clock = WorkClock()
 
     def report_first(cycle: CycleReport) -> None:
-        """Show an hour as soon as its first batch is published; the rest at the end of the run: data waits for this."""
+        """Show an hour of which nobody has told, or of which a batch was decided anew; the rest at the end of the run.
+
+        Once each: data waits for this.
+        """
         clock.pause()
-        new = sorted({manifest.hour for manifest in cycle.manifests} - reported)
+        new = sorted(_to_tell_now(cycle, known) - reported)
         if new:
             reported.update(new)
             report.report_tables(told, new)
@@ -75,6 +79,12 @@ def _lease(told: Told, hour: datetime) -> set[datetime]:
     batches = [(manifest.batch.stream, manifest.batch.number) for manifest in done.manifests]
     context.instance.add_run_tags(context.run_id, {BATCHES_TAG: in_short(sorted(set(batches)))})
     return {manifest.hour for manifest in done.manifests} | {*empty, *_untold(parts, done.epoch)}
+
+
+def _to_tell_now(cycle: CycleReport, known: set[datetime]) -> set[datetime]:
+    """The hours of a cycle of which Dagster does not know, or knows what is no longer so."""
+    told_of = set() if cycle.after_kill else known
+    return {manifest.hour for manifest in cycle.manifests if manifest.revision > 1 or manifest.hour not in told_of}
 
 
 def _untold(parts: Parts, epoch: int) -> list[datetime]:

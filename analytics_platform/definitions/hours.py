@@ -1,7 +1,7 @@
 """What an hour of a stream amounts to, from its manifests: counts, and each check over all of its batches. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -75,11 +75,13 @@ def as_json(hour: HourOfStream) -> dict[str, Any]:
 
 
 def from_json(body: Mapping[str, Any]) -> HourOfStream:
-    """The hour that `as_json` wrote; KeyError or TypeError if another version of it did."""
-    fields: dict[str, Any] = {**body}
-    fields["outcomes"] = {Outcome(name): count for name, count in body["outcomes"].items()}
-    fields["checks"] = tuple(_check_from(check) for check in body["checks"])
-    return HourOfStream(**fields)
+    """The hour that `as_json` wrote; KeyError, TypeError or ValueError if another version of it did."""
+    if body.keys() != {field.name for field in fields(HourOfStream)}:
+        raise KeyError("fields of another version")
+    found: dict[str, Any] = {**body}
+    found["outcomes"] = {Outcome(name): count for name, count in body["outcomes"].items()}
+    found["checks"] = tuple(_check_from(check) for check in body["checks"])
+    return HourOfStream(**found)
 
 
 def model_check(model: str, waits_for: Sequence[str], batches: int) -> CheckOfHour:
@@ -97,9 +99,9 @@ def model_check(model: str, waits_for: Sequence[str], batches: int) -> CheckOfHo
 
 
 def _check_from(body: Mapping[str, Any]) -> CheckOfHour:
-    fields: dict[str, Any] = {**body}
-    fields |= {name: tuple(body[name]) for name in ("failing", "settled")}
-    return CheckOfHour(**fields)
+    found: dict[str, Any] = {**body}
+    found |= {name: tuple(body[name]) for name in ("failing", "settled")}
+    return CheckOfHour(**found)
 
 
 def _summed(counts: Iterable[Mapping[Any, int]]) -> dict[Any, int]:

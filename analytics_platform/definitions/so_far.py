@@ -35,5 +35,5 @@ def _kept(ledger: psycopg.Connection, stream: str, hour: datetime) -> tuple[int,
         return 0, NOTHING
     try:
         return found.place, from_json(found.body)
-    except (KeyError, TypeError):  # another version of the platform kept it
+    except (KeyError, TypeError, ValueError):  # another version of the platform kept it
         return 0, NOTHING

@@ -15,7 +15,7 @@ READ = pa.schema([pa.field("batch", pa.int64()), *WINNER_COLUMNS])
 
 # Files younger than the last fold are small, many, and asked in every cycle. A file never changes and no other gets its
 # name, so that what was read of it stays true; these are at most a few tens of MB.
-SMALL_ROWS, MOST_SMALL, MOST_FOOTERS = 4_096, 64, 512
+SMALL_ROWS, MOST_SMALL, MOST_FOOTERS = 2_048, 256, 512
 
 
 def winners(uris: Sequence[str], ids: pa.Array, batch: int) -> pa.Table:

@@ -38,7 +38,7 @@ Reached = Callable[[Failpoint], None]
 class Table:
     """One Delta table, opened by one writer. `Table.open` creates it where it is missing.
 
-    A writer refreshes once when it takes over; from then on it sees its own commits, and a commit of anybody else
+    A writer refreshes when it takes over; from then on it sees its own commits, and a commit of anybody else
     makes its next one fail.
     """
 

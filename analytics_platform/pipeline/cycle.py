@@ -25,12 +25,13 @@ SIDE_BY_SIDE = 2  # models: a cycle without a backlog keeps one core busy, and r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleReport:
-    """What a cycle published."""
+    """What a cycle published; `after_kill` if the writer before did not end in order, and may have told nobody."""
 
     manifests: tuple[Manifest, ...]
     models: Mapping[str, ModelReport]
     published_at: datetime
     seconds: float
+    after_kill: bool
 
 
 def run_cycle(batches: Sequence[Batch], lease: Lease, parts: Parts) -> CycleReport:
@@ -58,7 +59,11 @@ def run_cycle(batches: Sequence[Batch], lease: Lease, parts: Parts) -> CycleRepo
     clock.ended("publish")
     _log(manifests, lease, clock)
     return CycleReport(
-        manifests=manifests, models=models.reports, published_at=now, seconds=sum(clock.seconds.values())
+        manifests=manifests,
+        models=models.reports,
+        published_at=now,
+        seconds=sum(clock.seconds.values()),
+        after_kill=not lease.is_clean,
     )
 
 

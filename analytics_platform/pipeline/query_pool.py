@@ -1,14 +1,18 @@
 """Work side by side: each call has a DuckDB connection that no other uses meanwhile."""
 
+import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TypeVar
 
 import duckdb
 
+from analytics_platform.errors import FencedError
 from analytics_platform.lake.duckdb import beside
+
+log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,9 +28,19 @@ class QueryPool:
             self._free.put(connection)
         self._threads = ThreadPoolExecutor(count) if count > 1 else None
 
-    def each(self, call: Callable[[duckdb.DuckDBPyConnection, Item], Result], items: Sequence[Item]) -> list[Result]:
-        """What the call returns for each item, in their order; raises the first error, when all have come to an end."""
-        if self._threads is None or len(items) < 2:
+    def each(
+        self,
+        call: Callable[[duckdb.DuckDBPyConnection, Item], Result],
+        items: Sequence[Item],
+        *,
+        alone: bool = False,
+    ) -> list[Result]:
+        """What the call returns for each item, in their order; `alone`: one after the other.
+
+        After an error no further call begins. When those that run have come to an end it is raised, and that we are
+        fenced off before any other: who loses the lock has mostly lost its connection as well.
+        """
+        if self._threads is None or alone or len(items) < 2:
             return [call(self._query, item) for item in items]
 
         def with_connection(item: Item) -> Result:
@@ -37,7 +51,13 @@ class QueryPool:
                 self._free.put(connection)
 
         running = [self._threads.submit(with_connection, item) for item in items]
-        wait(running)
+        wait(running, return_when=FIRST_EXCEPTION)
+        begun = [future for future in running if not future.cancel()]
+        errors = [error for future in begun if (error := future.exception())]
+        for error in errors:
+            log.info("pool.failed", extra={"error": type(error).__name__})
+        for error in sorted(errors, key=lambda error: not isinstance(error, FencedError))[:1]:
+            raise error
         return [future.result() for future in running]
 
     def __enter__(self) -> Self:
@@ -45,4 +65,4 @@ class QueryPool:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._threads is not None:
-            self._threads.shutdown()
+            self._threads.shutdown(cancel_futures=True)

@@ -1,11 +1,13 @@
 """Recomputing models: just the dirty grains, from what their inputs hold now, each model replaced in one commit."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
@@ -27,6 +29,7 @@ from analytics_platform.product import Model, Pipeline, Window
 
 log = logging.getLogger(__name__)
 MOST_GRAINS = 50_000  # of one model in one cycle; what is left stays dirty for the next
+FEW_GRAINS = 5_000  # of all models of a level: with more, what two of them hold at once is too much memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,16 +97,17 @@ def recompute_models(
     gone = expired.gone(parts.ledger, parts.pipeline.stream_names)
     tried: dict[str, Tried] = {}
 
-    def attempt(query: DuckDBPyConnection, model: Model) -> Tried:
+    def attempt(query: DuckDBPyConnection, model: Model) -> None:
         behind = next((tried[name].error for name in model.inputs if name in tried and tried[name].error), None)
         work = Work(parts=replace(parts, query=query), epoch=epoch, at=at[model.name], gone=gone, asked=asked)
-        return _try(model, work, behind)
+        tried[model.name] = _try(model, marks[model.name], work, behind)
 
-    with QueryPool(parts.query, at_once) as pool:
+    with QueryPool(parts.query, at_once) as pool, _told(tried, parts):
         for level in levels(parts.pipeline):
             models = [model for model in level if model.name not in frozen]
-            tried.update(zip((model.name for model in models), pool.each(attempt, models), strict=True))
-    _tell(tried, parts)
+            marks = {model.name: dirty.marks(parts.ledger, model.name, MOST_GRAINS) for model in models}
+            are_few = sum(map(len, marks.values())) <= FEW_GRAINS
+            pool.each(attempt, models, alone=not are_few)
     return Recomputed(
         reports={name: one.report for name, one in tried.items() if one.report},
         seen_marks={name: one.marks for name, one in tried.items() if not one.error},
@@ -121,17 +125,27 @@ def levels(pipeline: Pipeline) -> list[list[Model]]:
     return [[m for m in pipeline.models if depths[m.name] == depth] for depth in sorted(set(depths.values()))]
 
 
-def _try(model: Model, work: Work, behind: PlatformError | None) -> Tried:
+def _try(model: Model, marks: Mapping[str, int], work: Work, behind: PlatformError | None) -> Tried:
     """Recompute what is dirty of a model; not while one that it reads is `behind`, or it would have to be again."""
-    parts = work.parts
-    marks = dirty.marks(parts.ledger, model.name, MOST_GRAINS)
     if marks and behind:
         return Tried(marks=marks, error=behind, is_behind=True)
     try:
-        whole = _whole(model, marks, work.gone, parts.pipeline)
+        whole = _whole(model, marks, work.gone, work.parts.pipeline)
         return Tried(marks=marks, report=recompute_model(model, whole, work) if whole else None)
     except (DeclarationError, DamagedTableError) as error:
         return Tried(marks=marks, error=error)
+
+
+@contextmanager
+def _told(tried: Mapping[str, Tried], parts: Parts) -> Generator[None]:
+    """Tell what became of the models that were tried, also where something else ends the cycle."""
+    try:
+        yield
+    except Exception:
+        with suppress(psycopg.Error):  # what ended it is perhaps that the ledger is gone
+            _tell(tried, parts)
+        raise
+    _tell(tried, parts)
 
 
 def _tell(tried: Mapping[str, Tried], parts: Parts) -> None:

@@ -93,6 +93,12 @@ def materialised(done):
     return found
 
 
+def times_told(done, asset):
+    """How often the run told of that asset."""
+    keys = [e.asset_key.to_user_string() for e in done.all_events if e.is_step_materialization]
+    return keys.count(asset)
+
+
 def error_of(done):
     (failure,) = [event for event in done.all_events if event.event_type_value == "STEP_FAILURE"]
     return str(failure.step_failure_data.error_display_string)

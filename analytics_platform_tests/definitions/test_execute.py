@@ -33,6 +33,7 @@ from analytics_platform_tests.definitions.executed import (
     order_of,
     run,
     tags_of,
+    times_told,
 )
 from analytics_platform_tests.pipeline.checked import CHECKED_SHOP
 from analytics_platform_tests.pipeline.ordered import give
@@ -57,6 +58,33 @@ def test_a_lease_says_which_batches_it_worked_on(instance, parts):
     done = lease(instance, parts)
     assert done.success and tags_of(instance, done)[BATCHES_TAG] == "orders/1"
     assert materialised(done)["orders/silver", HOUR]["dagster/partition_row_count"] == 1
+
+
+def test_an_hour_that_is_known_is_told_of_at_the_end_and_a_new_one_at_once_as_well(instance, ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1)], []])
+    with opened(ledger_dsn, tmp_path, kafka) as found:
+        parts = replace(found, now=in_this_hour)
+        assert times_told(lease(instance, parts), "orders/silver") == 2
+        kafka.append(ORDERS.topic, 0, [order(2)])
+        done = lease(instance, parts)
+        assert times_told(done, "orders/silver") == 1
+        assert materialised(done)["orders/silver", HOUR]["dagster/partition_row_count"] == 2
+
+
+def test_after_a_writer_that_was_killed_a_known_hour_is_told_of_at_once(instance, ledger_dsn, tmp_path):
+    kafka = kafka_with([[order(1)], []])
+    with opened(ledger_dsn, tmp_path, kafka) as found:
+        parts = replace(found, now=in_this_hour)
+        lease(instance, parts)
+        parts.ledger.execute("update pipeline set clean_end = false")
+        kafka.append(ORDERS.topic, 0, [order(2)])
+        assert times_told(lease(instance, parts), "orders/silver") == 2
+
+
+def test_a_batch_that_is_decided_anew_is_told_of_at_once(instance, parts):
+    lease(instance, parts)
+    give(parts, Kind.DISCARD, 1)
+    assert times_told(lease(instance, parts), "orders/silver") == 2
 
 
 def test_a_lease_logs_what_it_cost(instance, parts, caplog):

@@ -46,6 +46,17 @@ def test_what_was_kept_is_not_read_again(ledger):
     assert kept is not None
     found, _ = hour_so_far.manifests_after(ledger, "orders", HOUR, kept.place)
     assert [one.batch.number for one in found] == [3]
+    ledger.execute("""update hour_so_far set body = jsonb_set(body, '{rows}', '1000')""")
+    assert hour_now(ledger, "orders", HOUR).rows == 1009
+
+
+def test_who_knows_less_does_not_overwrite_who_knows_more(ledger):
+    publish(ledger, manifest(1), manifest(2))
+    hour_now(ledger, "orders", HOUR)
+    kept = hour_so_far.kept(ledger, "orders", HOUR)
+    assert kept is not None
+    hour_so_far.keep(ledger, "orders", HOUR, replace(kept, place=kept.place - 1, body={}), HOUR)
+    assert hour_so_far.kept(ledger, "orders", HOUR) == kept
 
 
 def test_a_batch_that_is_judged_again_counts_once_and_as_it_is_now(ledger):
@@ -70,10 +81,22 @@ def test_hours_do_not_mix(ledger):
     assert hour_now(ledger, "orders", HOUR).batches == hour_now(ledger, "orders", later).batches == 1
 
 
-def test_what_another_version_kept_is_read_from_the_manifests(ledger):
+@pytest.mark.parametrize(
+    "change",
+    [
+        """body - 'rows'""",
+        """body || '{"more": 1}'""",
+        """jsonb_set(body, '{outcomes}', '{"renamed": 1}')""",
+        """jsonb_set(body, '{checks}', '[{"asset": "a"}]')""",
+    ],
+)
+def test_what_another_version_kept_is_read_from_the_manifests_and_kept_anew(ledger, change):
     publish(ledger, manifest(1))
     hour_now(ledger, "orders", HOUR)
-    ledger.execute("""update hour_so_far set body = '{"checks": [{"name": "of old"}], "outcomes": {}}'""")
+    before = hour_so_far.kept(ledger, "orders", HOUR)
+    ledger.execute(f"update hour_so_far set body = {change}")
+    assert hour_now(ledger, "orders", HOUR) == all_at_once(ledger)
+    assert hour_so_far.kept(ledger, "orders", HOUR) == before
     publish(ledger, manifest(2))
     assert hour_now(ledger, "orders", HOUR) == all_at_once(ledger)
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -18,6 +19,7 @@ from analytics_platform.pipeline import run_lease
 from analytics_platform.pipeline.parts import Limits, Parts, Tables
 from analytics_platform.postgres import connect, migrate
 from analytics_platform.product import Encoding, FromField, FromHeader, Model, Rule, Stream, Window
+from analytics_platform_tests.countdown import Countdown
 from analytics_platform_tests.fakes import FakeKafka, FakeRecord
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -149,12 +151,13 @@ class KilledError(Exception):
 
 
 def kill_at(point, hit):
-    """Die at that point, the hit-th time it is reached."""
-    left = [hit]
+    """Die at that point, the hit-th time it is reached: no thread gets past another point."""
+    countdown, dead = Countdown(hit), threading.Event()
 
     def reached(found):
-        left[0] -= found is point
-        if found is point and left[0] == 0:
+        if found is point and countdown.is_the_one():
+            dead.set()
+        if dead.is_set():
             raise KilledError(point)
 
     return reached

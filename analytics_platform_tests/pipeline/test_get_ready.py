@@ -1,8 +1,12 @@
 """A lease that waits for the one before it reads what it will need, and changes nothing."""
 
+import logging
 import threading
 from contextlib import contextmanager
 
+import pytest
+
+from analytics_platform.lake.duckdb import recompute
 from analytics_platform.ledger.postgres import lease as leases
 from analytics_platform.pipeline import run_lease
 from analytics_platform.pipeline.get_ready import get_ready
@@ -25,14 +29,42 @@ def another_writer(dsn, pipeline):
         yield
 
 
-def test_getting_ready_changes_nothing_and_reads_what_others_have_written(ledger_dsn, tmp_path):
+@pytest.fixture
+def said(caplog):
+    caplog.set_level(logging.INFO, "analytics_platform")
+    return lambda: [record.message for record in caplog.records if record.message.startswith("lease.")]
+
+
+def test_getting_ready_changes_nothing_and_reads_what_others_have_written(ledger_dsn, tmp_path, said):
     kafka = kafka_with(*EVENTS)
     with opened(ledger_dsn, tmp_path, kafka) as behind, opened(ledger_dsn, tmp_path, kafka) as parts:
         lease(parts)
         before = state(parts)
         assert behind.tables.versions() != parts.tables.versions()
-        get_ready(behind)
-        assert state(behind) == before
+        with another_writer(ledger_dsn, parts.pipeline.name):
+            get_ready(behind)
+        assert said() == ["lease.ready"] and state(behind) == before
+
+
+def test_the_newest_grain_of_every_model_is_computed(ledger_dsn, tmp_path, monkeypatch):
+    computed = []
+    monkeypatch.setattr(
+        "analytics_platform.pipeline.get_ready.recompute",
+        lambda query, model, read: computed.append((model.name, recompute(query, model, read).num_rows)),
+    )
+    with opened(ledger_dsn, tmp_path, kafka_with(*EVENTS)) as parts:
+        lease(parts)
+        with another_writer(ledger_dsn, parts.pipeline.name):
+            get_ready(parts)
+        assert [name for name, _ in computed] == list(parts.pipeline.model_names)
+        assert any(count for _, count in computed)
+
+
+def test_once_the_lock_is_free_nothing_more_is_read(ledger_dsn, tmp_path, said):
+    with opened(ledger_dsn, tmp_path, kafka_with(*EVENTS)) as parts:
+        lease(parts)
+        get_ready(parts)
+    assert said() == []
 
 
 def test_a_lease_gets_ready_while_another_one_works_and_then_works_as_ever(ledger_dsn, tmp_path, monkeypatch):
@@ -59,10 +91,12 @@ def test_a_lease_that_need_not_wait_loses_no_time_getting_ready(ledger_dsn, tmp_
         assert rows(parts, "bids/silver").num_rows == 2
 
 
-def test_files_that_are_gone_are_left_to_the_lease(ledger_dsn, tmp_path):
+def test_files_that_are_gone_are_left_to_the_lease(ledger_dsn, tmp_path, said):
     with opened(ledger_dsn, tmp_path, kafka_with(*EVENTS)) as parts:
         lease(parts)
         for table in parts.tables.by_name.values():
             for file in table.files():
                 (table.root / file.path).unlink()
-        get_ready(parts)
+        with another_writer(ledger_dsn, parts.pipeline.name):
+            get_ready(parts)
+    assert said() == ["lease.not_ready"]

@@ -9,7 +9,7 @@ import pytest
 
 from analytics_platform.facts import Failpoint
 from analytics_platform.ledger.postgres import dirty, planning, publication, timers
-from analytics_platform.pipeline import plan_all
+from analytics_platform.pipeline import cycle, plan_all
 from analytics_platform.pipeline.models import is_due
 from analytics_platform.pipeline.watermarks import watermarks_now
 from analytics_platform_tests.brokers import fresh_ledger
@@ -171,11 +171,12 @@ def clean(postgres, tmp_path_factory):
         return content(parts)
 
 
-@pytest.mark.parametrize("hit", [1, 2, 4])
+@pytest.mark.parametrize(("hit", "at_once"), [(1, 1), (1, 2), (2, 2), (4, 1)])
 @pytest.mark.parametrize("point", KILLS)
 def test_bids_and_auctions_interleaved_with_a_kill_leave_the_content_of_a_clean_run(
-    ledger_dsn, tmp_path, clean, point, hit
+    ledger_dsn, tmp_path, clean, monkeypatch, point, hit, at_once
 ):
+    monkeypatch.setattr(cycle, "SIDE_BY_SIDE", at_once)
     whole = random_house(seed=3, count=120)
     kafka = kafka_with()
     small = replace(HOUSE, streams=tuple(replace(s, batch_rows=60) for s in HOUSE.streams))

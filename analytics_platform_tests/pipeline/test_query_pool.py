@@ -1,10 +1,13 @@
 """Work side by side: two calls at once, each with a connection of its own, and no error is lost."""
 
 import threading
+import time
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 
+from analytics_platform.errors import FencedError
 from analytics_platform.lake.duckdb import connect
 from analytics_platform.pipeline.query_pool import QueryPool
 from analytics_platform.pipeline.recompute import levels
@@ -24,12 +27,13 @@ def test_two_calls_run_at_once_each_with_a_connection_of_its_own_that_reads_inst
 
     def call(query, item):
         together.wait()
-        query.execute(f"create temp view mine as select {item} as x, current_setting('timezone') as zone")
+        settings = "current_setting('timezone') as zone, current_setting('parquet_metadata_cache') as cached"
+        query.execute(f"create temp view mine as select {item} as x, {settings}")
         together.wait()
         return query.sql("from mine").fetchall()
 
     with opened(2) as (_, pool):
-        assert pool.each(call, [1, 2]) == [[(1, "UTC")], [(2, "UTC")]]
+        assert pool.each(call, [1, 2]) == [[(1, "UTC", True)], [(2, "UTC", True)]]
 
 
 def test_more_items_than_connections_come_back_in_their_order():
@@ -51,13 +55,39 @@ def test_an_error_is_raised_when_what_ran_beside_it_has_ended():
     assert ended == [1]
 
 
-@pytest.mark.parametrize(("count", "items"), [(1, [1, 2]), (2, [1])])
-def test_one_call_at_a_time_or_one_item_starts_no_thread(count, items):
+def test_that_we_are_fenced_off_is_raised_before_what_came_with_it():
+    together = threading.Barrier(2, timeout=20)
+    errors = [psycopg.OperationalError("the connection is lost"), FencedError("table bids/silver", 1, 2)]
+
+    def call(query, error):
+        together.wait()
+        raise error
+
+    with opened(2) as (_, pool), pytest.raises(FencedError):
+        pool.each(call, errors)
+
+
+def test_after_an_error_nothing_more_is_begun():
+    begun = []
+
+    def call(query, item):
+        begun.append(item)
+        if item == 0:
+            raise ValueError("planted")
+        time.sleep(0.3)
+
+    with opened(2) as (_, pool), pytest.raises(ValueError, match="planted"):
+        pool.each(call, range(50))
+    assert len(begun) < 10
+
+
+@pytest.mark.parametrize(("count", "items", "alone"), [(1, [1, 2], False), (2, [1], False), (2, [1, 2], True)])
+def test_one_call_at_a_time_or_one_item_starts_no_thread(count, items, alone):
     def call(query, item):
         return query, threading.current_thread()
 
     with opened(count) as (query, pool):
-        assert pool.each(call, items) == [(query, threading.current_thread())] * len(items)
+        assert pool.each(call, items, alone=alone) == [(query, threading.current_thread())] * len(items)
 
 
 def test_models_of_a_level_read_none_of_each_other_and_come_after_what_they_read():

@@ -30,6 +30,7 @@ from analytics_platform.product import Pipeline
 from analytics_platform.products import catalog
 from analytics_platform.quality.files import pipeline_with_contracts
 from analytics_platform.settings import read_settings
+from analytics_platform_tests.countdown import Countdown
 
 PIPELINE = "auction_house"
 
@@ -52,13 +53,10 @@ class FailingPlatform(PlatformResource):
             yield replace(parts, tables=tables, reached=reached)
 
     def _reached(self) -> Callable[[Failpoint], None]:
-        left = [self.hit]
+        countdown = Countdown(self.hit)
 
         def reached(found: Failpoint) -> None:
-            if found.value != self.point:
-                return
-            left[0] -= 1
-            if left[0] == 0:
+            if found.value == self.point and countdown.is_the_one():
                 say(Path(self.said), {"point": self.point, "hit": self.hit, "pid": os.getpid()})
                 os.kill(os.getpid(), signal.Signals[f"SIG{self.signal_name}"])
 

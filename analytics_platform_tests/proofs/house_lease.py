@@ -20,6 +20,7 @@ from analytics_platform.ingest.kafka.fetch import KafkaReader
 from analytics_platform.pipeline import run_lease
 from analytics_platform.pipeline.parts import Parts
 from analytics_platform.product import Pipeline
+from analytics_platform_tests.countdown import Countdown
 from analytics_platform_tests.fakes import FakeRecord
 from analytics_platform_tests.pipeline.house import HOUSE, opened
 
@@ -94,11 +95,10 @@ def work(parts: Parts, run_id: str) -> None:
 def die_at(wanted: str) -> Callable[[Failpoint], None]:
     """Kill -9 this process at `point:hit`."""
     point, _, hit = wanted.partition(":")
-    left = [int(hit or 0)]
+    countdown = Countdown(int(hit or 0))
 
     def reached(found: Failpoint) -> None:
-        left[0] -= found == point
-        if found == point and left[0] == 0:
+        if found == point and countdown.is_the_one():
             os.kill(os.getpid(), signal.SIGKILL)
 
     return reached

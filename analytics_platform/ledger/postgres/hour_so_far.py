@@ -13,7 +13,7 @@ from analytics_platform.ledger.manifest import from_json
 
 KEEP = """
     insert into hour_so_far (stream, hour, place, body) values (%s, %s, %s, %s) on conflict (stream, hour)
-    do update set place = excluded.place, body = excluded.body where hour_so_far.place < excluded.place
+    do update set place = excluded.place, body = excluded.body where hour_so_far.place <= excluded.place
 """
 # superseded revisions count for the place and not for what is found
 AFTER = """

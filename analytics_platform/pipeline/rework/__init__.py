@@ -178,7 +178,13 @@ def _publish(change: Change, asked: set[str], lease: Lease, parts: Parts, began:
     seconds = time.monotonic() - began
     batches = [str(manifest.batch) for manifest in manifests]
     log.info("rework.published", extra={"order": chunk.order.id, "batches": batches, "seconds": round(seconds, 3)})
-    return CycleReport(manifests=manifests, models=models.reports, published_at=now, seconds=seconds)
+    return CycleReport(
+        manifests=manifests,
+        models=models.reports,
+        published_at=now,
+        seconds=seconds,
+        after_kill=not lease.is_clean,
+    )
 
 
 def _is_last(chunk: Chunk, parts: Parts) -> bool:
