@@ -42,9 +42,10 @@ def test_more_items_than_connections_come_back_in_their_order():
 
 
 def test_an_error_is_raised_when_what_ran_beside_it_has_ended():
-    ended = []
+    ended, begun = [], threading.Barrier(2, timeout=20)
 
     def call(query, item):
+        begun.wait()
         if item == 0:
             raise ValueError("planted")
         query.sql("select sum(i) from range(3000000) t(i)").fetchall()
