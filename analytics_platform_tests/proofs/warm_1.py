@@ -29,7 +29,7 @@ RUN_OF = (
     "select run_id, extract(epoch from create_timestamp) from runs where create_timestamp >= %s order by id limit 1"
 )
 PLANNED = "select extract(epoch from min(planned_at)) from batch where planned_at >= %s"
-PUBLISHED = "select extract(epoch from min(published_at)) from publication where published_at >= %s"
+PUBLISHED = "select extract(epoch from min(published_at)) from manifest where published_at >= %s"  # kept for good
 
 
 def prove(report: Report) -> None:
