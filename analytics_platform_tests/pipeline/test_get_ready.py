@@ -3,6 +3,7 @@
 import logging
 import threading
 from contextlib import contextmanager
+from importlib import import_module
 
 import pytest
 
@@ -48,10 +49,12 @@ def test_getting_ready_changes_nothing_and_reads_what_others_have_written(ledger
 
 def test_the_newest_grain_of_every_model_is_computed(ledger_dsn, tmp_path, monkeypatch):
     computed = []
-    monkeypatch.setattr(
-        "analytics_platform.pipeline.get_ready.recompute",
-        lambda query, model, read: computed.append((model.name, recompute(query, model, read).num_rows)),
-    )
+
+    def seen(query, model, read):
+        computed.append((model.name, recompute(query, model, read).num_rows))
+
+    module = import_module("analytics_platform.pipeline.get_ready")  # its name is that of a function, too
+    monkeypatch.setattr(module, "recompute", seen)
     with opened(ledger_dsn, tmp_path, kafka_with(*EVENTS)) as parts:
         lease(parts)
         with another_writer(ledger_dsn, parts.pipeline.name):
