@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 from collections.abc import Callable, Generator
 
 import psycopg
@@ -22,6 +23,10 @@ from analytics_platform_tests.brokers import (
 from analytics_platform_tests.secured import SecuredKafka, running_secured_kafka
 
 os.environ["AP_KAFKA_PROTOCOL"] = "PLAINTEXT"  # the usual broker of tests asks nobody who they are: quicker to start
+# A job in the background ignores SIGINT. Dagster gives SIGTERM what SIGINT has, whatever is started then inherits it,
+# and a broker that is asked to end waits until it is killed.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("untimed", deadline=None, print_blob=True)  # a busy machine is no failure
 settings.load_profile("untimed")
 
