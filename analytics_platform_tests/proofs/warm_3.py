@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import tempfile
 import time
 from contextlib import ExitStack
@@ -46,6 +47,7 @@ def _with_checks(clone: Path) -> Path:
     """Each stream's declaration gets batch checks: they are cheap to judge and cost an event each, like any other."""
     for name in ("dagster.yaml", "dagster.stock.yaml", "workspace.yaml"):
         (clone / name).write_text((ROOT / name).read_text())
+    shutil.copytree(ROOT / "infra", clone / "infra")  # who the auction house is to the broker
     for stream in STREAMS:
         path = clone / "analytics_platform" / "products" / f"{stream}.py"
         text = path.read_text()
