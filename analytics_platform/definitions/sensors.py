@@ -39,7 +39,7 @@ UNFINISHED = [
 STARTED = dg.DagsterRunStatus.STARTED
 LEASE_DOES = "lease: reads what is new, recomputes what is due, judges again what is ordered"
 LISTEN_SECONDS = 4.5  # Dagster starts a sensor every 5 s: this one is over when the next may begin
-LOOK_SECONDS = 1.0  # between two looks at what sends no news: timers, orders, runs that were lost
+LOOK_SECONDS = 2.25  # between two looks at what sends no news: timers, orders, runs that were lost
 MOST_FAILED = 10  # the longest wait is reached before
 
 

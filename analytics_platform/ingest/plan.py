@@ -33,6 +33,11 @@ def plan_batch(
     )
 
 
+def is_behind(frontier: Mapping[int, int], stable: Sequence[PartitionOffsets]) -> bool:
+    """Whether there are offsets beyond the frontier."""
+    return any(p.stable_end > frontier.get(p.partition, p.first) for p in stable)
+
+
 def lost_offsets(frontier: Mapping[int, int], stable: Sequence[PartitionOffsets]) -> tuple[OffsetRange, ...]:
     """The offsets that retention or deletion took before they were planned, to be recorded as gaps."""
     return tuple(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from analytics_platform.errors import UnreachableError
 from analytics_platform.facts import Batch, Failpoint, LeaseReport, ModelReport, PartitionOffsets
-from analytics_platform.ingest.plan import lost_offsets, plan_batch, rows_within, shortened, undecided
+from analytics_platform.ingest.plan import is_behind, lost_offsets, plan_batch, rows_within, shortened, undecided
 from analytics_platform.lake.shapes import Layer
 from analytics_platform.ledger.postgres import lease as leases
 from analytics_platform.ledger.postgres import planning, publication
@@ -89,7 +89,8 @@ def _plan(stream: Stream, offsets: Sequence[PartitionOffsets], parts: Parts, mus
     if short := shortened(frontier, offsets):
         planning.alarm_shortened(parts.ledger, stream.name, short, parts.now())
     watch_transactions(parts.ledger, stream.name, undecided(offsets), parts.now())
-    ranges = () if must_wait else plan_batch(frontier, offsets, rows=_batch_rows(stream, parts))
+    is_new = is_behind(frontier, offsets) and not must_wait
+    ranges = plan_batch(frontier, offsets, rows=_batch_rows(stream, parts)) if is_new else ()
     if ranges and planning.record(
         parts.ledger, parts.pipeline.name, stream.name, ranges, parts.pins(stream), parts.now()
     ):
@@ -108,7 +109,7 @@ def has_unplanned(parts: Parts) -> bool:
     for stream in streams:
         offsets = found[stream.topic]
         frontier = planning.frontier(parts.ledger, stream.name, offsets[0].topic_id) if offsets else {}
-        if any(o.stable_end > frontier.get(o.partition, o.first) for o in offsets):
+        if is_behind(frontier, offsets):
             return True
     return False
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from analytics_platform.errors import UnreachableError
+from analytics_platform.ingest.plan import is_behind
 from analytics_platform.ingest.watermark import active_partitions, watermark
 from analytics_platform.ledger.postgres import planning, timers
 from analytics_platform.pipeline.parts import Parts
@@ -54,4 +55,4 @@ def _is_behind(stream: Stream, is_judged: bool, parts: Parts) -> bool:
     except UnreachableError:
         return True  # for all we know
     frontier = planning.frontier(parts.ledger, stream.name, offsets[0].topic_id) if offsets else {}
-    return any(o.stable_end > frontier.get(o.partition, o.first) for o in offsets)
+    return is_behind(frontier, offsets)
