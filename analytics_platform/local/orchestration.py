@@ -21,18 +21,21 @@ BACKEND = re.compile(rb"^postgres: \w+ (\w+) ")
 PRIVATE = re.compile(r"^Private_\w+:\s+(\d+) kB", re.MULTILINE)
 LEASE_CPU = "lease.cpu"  # what a worker logs when it is done
 LEASES = "select count(*) from runs r join run_tags t on t.run_id = r.run_id and t.key = 'platform/lease'"
-TRANSACTIONS = "select datname, xact_commit + xact_rollback from pg_stat_database where datname is not null"
+DATABASES = "select datname, xact_commit + xact_rollback, active_time from pg_stat_database where datname is not null"
 EVENTS = "select count(*), coalesce(sum(octet_length(event)), 0) from event_logs where timestamp > %s"
 SIZES = "select count(*), pg_total_relation_size('event_logs') from event_logs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Running totals at one moment: CPU seconds by part, with Postgres by database, and transactions by database."""
+    """Running totals at one moment: CPU seconds by part, with Postgres by database; by database transactions, and for
+    how many milliseconds statements were executed.
+    """
 
     at: datetime
     cpu: Mapping[str, float]
     transactions: Mapping[str, int]
+    active: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class Orchestration:
     bytes_on_disk_per_row: float
     worker_cpu: tuple[float, float] = (0.0, 0.0)  # of the hour's leases: in the pipeline's own work, and in all
     private_megabytes: Mapping[str, float] = field(default_factory=dict)
+    dagsters_share_of_postgres: float = 1.0  # of the time in which statements were executed
 
     @property
     def bytes_a_day(self) -> float:
@@ -60,7 +64,8 @@ class Orchestration:
         total = sum(self.cpu.values())
         own, whole = self.worker_cpu
         work = self.cpu.get("warm", 0.0) * (own / whole if whole else 0.0)
-        dagster = sum(self.cpu.get(part, 0.0) for part in (*DAGSTER, "postgres dagster", "postgres")) - work
+        dagster = sum(self.cpu.get(part, 0.0) for part in (*DAGSTER, "postgres dagster")) - work
+        dagster += self.cpu.get("postgres", 0.0) * self.dagsters_share_of_postgres
         return dagster / total if total else 0.0
 
 
@@ -85,19 +90,24 @@ def measure(state_dir: Path, ledger_dsn: str, dagster_dsn: str, seconds: float) 
         event_rows=rows,
         event_bytes=size,
         bytes_on_disk_per_row=on_disk / all_rows if all_rows else 0.0,
+        dagsters_share_of_postgres=_share_of("dagster", grown(before.active, after.active)),
         worker_cpu=worker_cpu(log_dir(state_dir) / "worker.log", since),
         private_megabytes=private_megabytes(state_dir),
     )
 
 
 def sample(state_dir: Path, connection: psycopg.Connection) -> Sample:
-    """The totals now; of processes that have ended, whoever waited for them has the time."""
+    """The totals now; of processes that have ended, whoever waited for them has the time: of backends, "postgres"."""
     cpu: dict[str, float] = {}
     for leftover in find_leftovers(state_dir):
-        part = _database_of(leftover.pid) if leftover.part == "postgres" else leftover.part
-        cpu[part] = cpu.get(part, 0.0) + cpu_seconds(leftover.pid)
-    transactions = dict(connection.execute(TRANSACTIONS.encode()).fetchall())
-    return Sample(at=datetime.now(UTC), cpu=cpu, transactions=transactions)
+        cpu[leftover.part] = cpu.get(leftover.part, 0.0) + cpu_seconds(leftover.pid)
+        if leftover.part == "postgres":
+            for backend in _children(leftover.pid):  # they write their titles over the mark
+                part = _database_of(backend)
+                cpu[part] = cpu.get(part, 0.0) + cpu_seconds(backend)
+    rows = connection.execute(DATABASES.encode()).fetchall()
+    transactions, active = {name: count for name, count, _ in rows}, {name: spent for name, _, spent in rows}
+    return Sample(at=datetime.now(UTC), cpu=cpu, transactions=transactions, active=active)
 
 
 def grown(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
@@ -144,6 +154,19 @@ def _entries(log: Path) -> Iterator[dict[str, float]]:
 
 def _at(entry: Mapping[str, object]) -> datetime:
     return datetime.fromisoformat(str(entry["time"]))
+
+
+def _share_of(name: str, active: Mapping[str, float]) -> float:
+    """Of the time that databases were active, one's; all of it where nothing is known."""
+    total = sum(active.values())
+    return active.get(name, 0.0) / total if total else 1.0
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def _database_of(pid: int) -> str:

@@ -36,6 +36,12 @@ def test_the_pipelines_work_in_a_warm_worker_is_no_orchestration():
     assert replace(EMPTY, cpu=cpu).share == pytest.approx(0.95), "what is not known to be work is orchestration"
 
 
+def test_of_backends_that_have_ended_dagsters_are_those_of_its_share_of_the_active_time():
+    cpu = {"daemon": 1.0, "postgres": 4.0, "postgres platform": 5.0}
+    assert replace(EMPTY, cpu=cpu, dagsters_share_of_postgres=0.25).share == pytest.approx((1.0 + 1.0) / 10)
+    assert replace(EMPTY, cpu=cpu).share == pytest.approx(0.5), "what is not known to be the ledger's is orchestration"
+
+
 def test_a_day_of_event_log_is_an_hours_rows_times_what_a_row_takes_on_disk():
     assert replace(EMPTY, event_rows=6_000, bytes_on_disk_per_row=2_000.0).bytes_a_day == 24 * 6_000 * 2_000
 
