@@ -17,7 +17,8 @@ contracts="analytics_platform_tests/definitions/test_upstream.py
 [ -x "$place/bin/python" ] || .venv/bin/python -m venv "$place"
 # what is not named here stays as it is locked
 grep -vE '^ |^#' requirements.lock | sed 's/ \\$//' | grep -viE '^(dagster|kafka-python|soda-)' > "$place/others.txt"
-"$place/bin/python" -m pip install --quiet --disable-pip-version-check --constraint "$place/others.txt" --upgrade \
+sed 's/\[[^]]*\]//' "$place/others.txt" > "$place/constraints.txt"  # which may have no extras
+"$place/bin/python" -m pip install --quiet --disable-pip-version-check --constraint "$place/constraints.txt" --upgrade \
   --requirement "$place/others.txt" $newest || {
   echo "test-upstream: the newest versions do not go with what is locked; letting those move too"
   "$place/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager \
