@@ -4,8 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from queue import SimpleQueue
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import duckdb
 
@@ -42,27 +41,26 @@ class QueryPool:
         """
         if self._threads is None or alone or len(items) < 2:
             return [call(self._query, item) for item in items]
-
-        def with_connection(item: Item) -> Result:
-            connection = self._free.get()
-            try:
-                return call(connection, item)
-            finally:
-                self._free.put(connection)
-
-        running = [self._threads.submit(with_connection, item) for item in items]
+        running = [self._threads.submit(self._called, call, item) for item in items]
         wait(running, return_when=FIRST_EXCEPTION)
         begun = [future for future in running if not future.cancel()]
         errors = [error for future in begun if (error := future.exception())]
         for error in errors:
             log.info("pool.failed", extra={"error": type(error).__name__})
-        for error in sorted(errors, key=lambda error: not isinstance(error, FencedError))[:1]:
-            raise error
+        if errors:
+            raise next((error for error in errors if isinstance(error, FencedError)), errors[0])
         return [future.result() for future in running]
+
+    def _called(self, call: Callable[[duckdb.DuckDBPyConnection, Item], Any], item: Item) -> Any:
+        connection = self._free.get()
+        try:
+            return call(connection, item)
+        finally:
+            self._free.put(connection)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._threads is not None:
             self._threads.shutdown(cancel_futures=True)

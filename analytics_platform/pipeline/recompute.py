@@ -108,12 +108,12 @@ def recompute_models(
             marks = {model.name: dirty.marks(parts.ledger, model.name, MOST_GRAINS) for model in models}
             are_few = sum(map(len, marks.values())) <= FEW_GRAINS
             pool.each(attempt, models, alone=not are_few)
-    in_order = {name: tried[name] for name in parts.pipeline.model_names if name in tried}
+    in_order = [(name, tried[name]) for name in parts.pipeline.model_names if name in tried]
     return Recomputed(
-        reports={name: one.report for name, one in in_order.items() if one.report},
-        seen_marks={name: one.marks for name, one in in_order.items() if not one.error},
+        reports={name: one.report for name, one in in_order if one.report},
+        seen_marks={name: one.marks for name, one in in_order if not one.error},
         watermarks=watermarks,
-        failed={name: one.error for name, one in in_order.items() if one.error},
+        failed={name: one.error for name, one in in_order if one.error},
         frozen=frozen,
     )
 
