@@ -14,7 +14,6 @@ from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.storage.dagster_run import DagsterRun
 from dagster._serdes import ConfigurableClassData, serialize_value
 
-from analytics_platform.definitions.warm.connections import hold_connections
 from analytics_platform.definitions.warm.marks import Life, Marks, marks_beside
 from analytics_platform.definitions.warm.protocol import ask
 from analytics_platform.errors import NoWorkerError
@@ -49,11 +48,6 @@ class WarmRunLauncher(DefaultRunLauncher):
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:
         """As Dagster makes it from dagster.yaml."""
         return cls(inst_data=inst_data, **config_value)
-
-    def register_instance(self, instance: dg.DagsterInstance) -> None:
-        """Called once in each process that launches or watches runs: the daemon and the webserver."""
-        super().register_instance(instance)
-        hold_connections(instance)
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Hand the run to a warm worker, or start a cold one and say why."""

@@ -38,8 +38,10 @@ UNFINISHED = [
 ]
 STARTED = dg.DagsterRunStatus.STARTED
 LEASE_DOES = "lease: reads what is new, recomputes what is due, judges again what is ordered"
-LISTEN_SECONDS = 4.5  # Dagster starts a sensor every 5 s: this one is over when the next may begin
+LISTEN_SECONDS = 9.5  # an idle tick: at Dagster's own pace of 5 s, this one is over when the next may begin
 LOOK_SECONDS = 2.25  # between two looks at what sends no news: timers, orders, runs that were lost
+LOST_EVERY = timedelta(seconds=5)  # between two looks for lost runs of a pipeline that is at rest
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 MOST_FAILED = 10  # the longest wait is reached before
 
 
@@ -50,6 +52,7 @@ class Planner:
         self._pipelines = pipelines
         self._kept = kept or KeptParts()
         self._gone_since: dict[str, dict[str, datetime]] = {}
+        self._runs_seen_at: dict[str, datetime] = {}
         self._alarmed: dict[str, str] = {}
         self._trouble = PlanningTrouble()
         self._idle: dict[str, Positions] = {}  # by pipeline for which nobody works: what is planned
@@ -99,6 +102,9 @@ class Planner:
             has_work = _has_work(parts)
             if not has_work:
                 self._idle[name] = to_wait_for(positions, parts)
+        runs = []
+        if has_work or is_open or now - self._runs_seen_at.get(name, LONG_AGO) >= LOST_EVERY:
+            runs = self._runs(parts, instance, now, None if is_open else last_run)
         failed = failed_in_a_row(instance, name) if has_work else []
         if len(failed) >= ALARM_AFTER:
             self._alarm(parts, instance, failed, now)
@@ -106,7 +112,7 @@ class Planner:
             Situation(
                 now=now,
                 has_work=has_work,
-                runs=self._runs(parts, instance, now, None if is_open else last_run),
+                runs=runs,
                 is_locked=locked,
                 lease=timedelta(seconds=parts.limits.lease_seconds),
                 failed_in_a_row=len(failed),
@@ -129,6 +135,7 @@ class Planner:
     def _runs(self, parts: Parts, instance: DagsterInstance, now: datetime, ended: str | None = None) -> list[LeaseRun]:
         """The pipeline's unfinished runs; `ended` is the one whose lease is over."""
         name = parts.pipeline.name
+        self._runs_seen_at[name] = now
         records = [
             *_leases(instance.get_run_records(RunsFilter(tags={LEASE_TAG: name}, statuses=UNFINISHED), limit=20)),
             *instance.get_run_records(RunsFilter(tags={QUEUE_TAG: name}, statuses=[STARTED]), limit=20),

@@ -9,14 +9,14 @@ from analytics_platform.security.parts import PartName
 from analytics_platform.settings import ROOT, read_settings
 
 OURS, STOCK = (yaml.safe_load((ROOT / name).read_text()) for name in ("dagster.yaml", "dagster.stock.yaml"))
-DIFFERENT = {"run_coordinator", "run_launcher", "sensors"}
+DIFFERENT = {"run_coordinator", "run_launcher", "sensors", "storage"}
 
 
 def place(folder, *, is_stock):
     return DagsterPlace(state_dir=folder, ports={}, environment={}, dsn="", is_stock=is_stock)
 
 
-def test_the_stock_instance_differs_in_launcher_coordinator_and_cadence_alone():
+def test_the_stock_instance_differs_in_launcher_coordinator_cadence_and_kept_connections_alone():
     assert {name for name in OURS.keys() | STOCK.keys() if OURS.get(name) != STOCK.get(name)} == DIFFERENT
 
 

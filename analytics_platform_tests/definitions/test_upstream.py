@@ -13,10 +13,17 @@ from dagster._core.instance import InstanceRef
 from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.run_coordinator.queued_run_coordinator import QueuedRunCoordinator
+from dagster._core.storage.schedules import SqlScheduleStorage
 from dagster._core.storage.tags import BACKFILL_ID_TAG, PARENT_RUN_ID_TAG, PARTITION_NAME_TAG, RETRY_NUMBER_TAG
 from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module
 from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.interrupts import capture_interrupts, check_captured_interrupt
+from dagster_postgres import (
+    DagsterPostgresStorage,
+    PostgresEventLogStorage,
+    PostgresRunStorage,
+    PostgresScheduleStorage,
+)
 
 from analytics_platform.definitions import coordinator
 from analytics_platform.definitions.coordinator import LOOP_SECONDS, STOCK_LOOP_SECONDS, quicken_sensors
@@ -53,12 +60,14 @@ def test_an_instance_can_be_named_to_another_process():
         assert deserialize_value(reference, InstanceRef) == instance.get_ref()
 
 
-def test_connections_can_be_held():
-    assert parameters(dg.DagsterInstance.optimize_for_webserver)[1:] == [
-        "statement_timeout",
-        "pool_recycle",
-        "max_overflow",
-    ]
+def test_a_storage_takes_the_connections_that_it_is_given():
+    for storage in (PostgresRunStorage, PostgresEventLogStorage, PostgresScheduleStorage):
+        assert "self._engine = create_pg_engine(" in inspect.getsource(storage.__init__), storage
+    made = inspect.getsource(DagsterPostgresStorage)
+    assert all(f"return self._{name}_storage" in made for name in ("run", "event_log", "schedule"))
+    assert parameters(SqlScheduleStorage._has_instigators_table) == ["self", "conn"]
+    assert parameters(SqlScheduleStorage.has_instigators_table) == ["self"]
+    assert parameters(SqlScheduleStorage.has_built_index) == ["self", "migration_name"]
 
 
 def test_interrupts_can_be_put_off():

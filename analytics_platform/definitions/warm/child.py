@@ -15,7 +15,6 @@ from dagster._core.instance import InstanceRef
 from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.interrupts import capture_interrupts
 
-from analytics_platform.definitions.warm.connections import hold_connections
 from analytics_platform.definitions.warm.protocol import listen
 
 log = logging.getLogger(__name__)
@@ -85,7 +84,6 @@ def _prepared(prepare: Prepare) -> dg.DagsterInstance | None:
     try:
         prepare()
         instance = dg.DagsterInstance.get()
-        hold_connections(instance)
         instance.get_run_by_id("")  # connects
         instance.get_event_records(dg.EventRecordsFilter(dg.DagsterEventType.RUN_START), limit=1)
     except Exception:
