@@ -158,6 +158,14 @@ def test_a_run_terminated_before_it_began_is_cancelled(warm):
     warm.ends(run_id, CANCELED)
 
 
+def test_a_run_terminated_just_before_it_starts_is_cancelled(warm):
+    run_id = warm.launch("starting_late")
+    eventually((warm.notes / warm_location.STARTING).exists, "the run is about to start")
+    assert warm.instance.run_launcher.terminate(run_id)
+    (warm.notes / warm_location.GO).touch()
+    warm.ends(run_id, CANCELED)
+
+
 def test_a_run_that_has_ended_cannot_be_terminated(warm):
     run_id = warm.launch("saying")
     warm.ends(run_id, SUCCESS)

@@ -5,8 +5,11 @@ import threading
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.in_process import InProcessExecutor
 
 NOTES = Path(os.environ.get("WARM_NOTES", "/nonexistent"))
+STARTING, GO = "starting", "go"
 PREPARED: list[int] = []
 
 
@@ -36,6 +39,15 @@ def waits(context: dg.OpExecutionContext) -> None:
     threading.Event().wait(60)
 
 
+@dg.executor(name="late")
+def late(_: dg.InitExecutorContext) -> InProcessExecutor:
+    """Not there before somebody says so: until then the run has not started."""
+    (NOTES / STARTING).touch()
+    while not (NOTES / GO).exists():
+        threading.Event().wait(0.02)
+    return InProcessExecutor(RetryMode.DISABLED)
+
+
 @dg.job(executor_def=dg.in_process_executor)
 def saying() -> None:
     """Ends well."""
@@ -54,4 +66,10 @@ def waiting() -> None:
     waits()
 
 
-defs = dg.Definitions(jobs=[saying, failing, waiting])
+@dg.job(executor_def=late)
+def starting_late() -> None:
+    """Starts when it is told to, and does not end by itself."""
+    waits()
+
+
+defs = dg.Definitions(jobs=[saying, failing, waiting, starting_late])

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -64,9 +65,21 @@ def _execute(run_id: str, instance: dg.DagsterInstance) -> int:
     if run and run.status is dg.DagsterRunStatus.CANCELING:
         instance.report_run_canceled(run, "It was terminated before it started.")
         return 0
-    code = _execute_run_command_body(run_id, instance, lambda _: None, True)
+    code = _execute_run_command_body(run_id, instance, partial(_stay_canceling, run_id, instance), True)
     _settle(run_id, instance, "ended before the run did")
     return code
+
+
+def _stay_canceling(run_id: str, instance: dg.DagsterInstance, event: dg.DagsterEvent) -> None:
+    """Say again that a run was terminated when that came just before its start, which made Dagster forget it.
+
+    Without it the interrupt would be unexpected, and the run would have failed.
+    """
+    if event.event_type is not dg.DagsterEventType.PIPELINE_START:
+        return
+    asked = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.PIPELINE_CANCELING, limit=1).records
+    if asked and (run := instance.get_run_by_id(run_id)):
+        instance.report_run_canceling(run)
 
 
 def _settle(run_id: str, instance: dg.DagsterInstance, how: str) -> None:
