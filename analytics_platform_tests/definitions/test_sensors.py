@@ -3,6 +3,7 @@
 import logging
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import dagster as dg
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 from dagster._core.storage.dagster_run import DagsterRun
 from deltalake.exceptions import DeltaError
 
+from analytics_platform.definitions import lease_request, sensors
 from analytics_platform.definitions.intent import LEASE_TAG
 from analytics_platform.definitions.resources import KeptParts
 from analytics_platform.definitions.sensors import Planner, failed_in_a_row
@@ -110,3 +112,17 @@ def test_trouble_after_a_success_is_told_anew(parts, instance):
         planner.tick(instance)
         ended(instance, SUCCESS)
     assert alarms(parts) == [("shop", 3), ("shop", 3)]
+
+
+def test_a_run_that_never_came_up_is_given_up_though_there_is_nothing_to_read(
+    ledger_dsn, tmp_path, instance, monkeypatch
+):
+    monkeypatch.setattr(lease_request, "UNSTARTED_AFTER", timedelta(0))
+    with opened(ledger_dsn, tmp_path, kafka_with([[], []])) as parts:
+        planner = Planner([SHOP], Prepared({"shop": parts}))
+        for every in (sensors.LOST_EVERY, timedelta(0)):  # at once, and again when it is time
+            monkeypatch.setattr(sensors, "LOST_EVERY", every)
+            run = DagsterRun(job_name="shop", tags={LEASE_TAG: "shop"}, status=dg.DagsterRunStatus.STARTING)
+            instance.add_run(run)
+            assert planner.tick(instance) == ([], [])
+            assert instance.get_run_by_id(run.run_id).status is FAILURE
