@@ -37,7 +37,7 @@ from analytics_platform.security.parts import PartName
 from analytics_platform.settings import read_settings
 
 TICK_SECONDS = 0.1
-LOOK_SECONDS = 1.0
+LOOK_SECONDS, REST_SECONDS = 1.0, 3.0  # while something comes, and while nothing does
 DISK_SECONDS = 5.0
 LEFTOVER_SECONDS = 5.0
 LOCAL_RETENTION_HOURS = 24  # a laptop is no archive; the broker's own retention is the same
@@ -104,16 +104,22 @@ class Run:
 
     def loop(self) -> None:
         """Run until told to stop; then stop everything, in reverse order."""
-        looks = {self._look: (LOOK_SECONDS, 0.0), self._look_at_disk: (DISK_SECONDS, 0.0)}
+        looked_at = dict.fromkeys((self._look, self._look_at_disk), 0.0)
         try:
             while not self.stopping.wait(TICK_SECONDS):
                 self.supervisor.tick()
-                for look, (every, at) in looks.items():
-                    if time.monotonic() - at >= every:
+                for look, every in ((self._look, self._pace), (self._look_at_disk, DISK_SECONDS)):
+                    if time.monotonic() - looked_at[look] >= every:
                         look()
-                        looks[look] = (every, time.monotonic())
+                        looked_at[look] = time.monotonic()
         finally:
             self._stop()
+
+    @property
+    def _pace(self) -> float:
+        """Seconds between two looks: an idle platform idles."""
+        is_at_rest = self.last is not None and not self.last.lag and not self.events_per_second
+        return REST_SECONDS if is_at_rest else LOOK_SECONDS
 
     def _look(self) -> None:
         self.collector.collect()
