@@ -9,6 +9,7 @@ from psycopg.conninfo import make_conninfo
 
 from analytics_platform.connection_string import VERIFY_REMEDY, connection_parts, unverified_host
 from analytics_platform.errors import NotEntitledError, RefusedError, SettingError, UnreachableError
+from analytics_platform.keepalives import KEEPALIVES
 from analytics_platform.settings import LedgerRole, libpq_defaults
 
 MIGRATION_LOCK = 7_205_759_403_792_793  # any constant; everyone who migrates takes this advisory lock first
@@ -31,15 +32,6 @@ MAY_HAVE_ROLES = """
         or (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
 """
 SEEN_TABLE = "create table if not exists migration (name text primary key, applied_at timestamptz default now())"
-
-# the lock of a machine that lost its power is freed within 25 s; harmless on a Unix socket
-KEEPALIVES = {
-    "keepalives": "1",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "20000",  # milliseconds
-}
 
 
 def connect(dsn: str, *, application: str) -> psycopg.Connection:

@@ -15,15 +15,17 @@ from dagster_postgres import DagsterPostgresStorage, PostgresScheduleStorage
 from dagster_postgres.utils import create_pg_engine
 from sqlalchemy import Connection
 
-KEPT = 4  # connections that a process keeps; it opens each when it needs one more
-OVERFLOW = 28  # and so many beyond, closed when they are given back
-RECYCLE_SECONDS = 600
+from analytics_platform.keepalives import KEEPALIVES
+
+KEPT = 4  # connections that a process keeps: as many as sensors are evaluated at once (dagster.yaml)
+OVERFLOW = 28  # and opens beyond, closed when they are given back: no thread of Dagster's is to wait for another's
+RECYCLE_SECONDS = 600  # a connection lives no longer: a changed password holds by then
 
 
 class KeepingPostgresStorage(DagsterPostgresStorage):
     """DagsterPostgresStorage on the connections of its process, however many instances the process makes.
 
-    A code server makes an instance for each tick of each sensor: of stock's, each looks three times for its tables.
+    A code server makes an instance for each tick of each sensor; each of stock's looks three times for its tables.
     """
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
@@ -78,7 +80,8 @@ class _Database:
             pool_size=KEPT,
             max_overflow=OVERFLOW,
             pool_recycle=RECYCLE_SECONDS,
-            pool_pre_ping=True,  # else a restart of Postgres would fail the next statement of each connection
+            pool_pre_ping=True,  # else the first statement after a restart of Postgres would fail
+            connect_args=KEEPALIVES,
         )
 
 

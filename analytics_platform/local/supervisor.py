@@ -15,7 +15,7 @@ SHORTEST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0  # a killed part must be healthy again within a minute, whatever it did before
 STEADY_SECONDS = 30.0  # up for so long, a part has earned the shortest pause again
 START_SECONDS = 60.0  # a part that has not answered by then is killed and started again
-STOP_SECONDS = 8.0  # then SIGKILL
+STOP_SECONDS = 12.0  # then SIGKILL; Dagster's daemon first waits for the planner's tick
 
 
 def nothing() -> None:

@@ -118,7 +118,8 @@ class Run:
     @property
     def _pace(self) -> float:
         """Seconds between two looks: an idle platform idles."""
-        is_at_rest = self.last is not None and not self.last.lag and not self.events_per_second
+        seen = self.last
+        is_at_rest = seen is not None and not (seen.lag or seen.unreachable or self.events_per_second)
         return REST_SECONDS if is_at_rest else LOOK_SECONDS
 
     def _look(self) -> None:

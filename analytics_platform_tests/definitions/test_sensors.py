@@ -15,6 +15,7 @@ from analytics_platform.definitions import lease_request, sensors
 from analytics_platform.definitions.intent import LEASE_TAG
 from analytics_platform.definitions.resources import KeptParts
 from analytics_platform.definitions.sensors import Planner, failed_in_a_row
+from analytics_platform.local.supervisor import STOP_SECONDS
 from analytics_platform_tests.pipeline.orders import SHOP, kafka_with, opened, order
 
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
@@ -76,6 +77,10 @@ def test_any_error_of_one_pipeline_leaves_the_others_planned(parts, instance, ca
     assert problem.startswith(f"broken: planning failed with {type(error).__name__}") and "secret" not in problem
     (logged,) = [record for record in caplog.records if record.message == "planning.failed"]
     assert logged.exc_info and logged.exc_info[1] is error and vars(logged)["pipeline"] == "broken"
+
+
+def test_an_idle_tick_is_over_before_the_supervisor_loses_its_patience_with_the_daemon():
+    assert sensors.LISTEN_SECONDS + 1 < STOP_SECONDS
 
 
 def test_failures_are_counted_since_the_last_success_of_that_pipeline(instance):

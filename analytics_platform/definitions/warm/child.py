@@ -77,9 +77,12 @@ def _stay_canceling(run_id: str, instance: dg.DagsterInstance, event: dg.Dagster
     """
     if event.event_type is not dg.DagsterEventType.PIPELINE_START:
         return
-    asked = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.PIPELINE_CANCELING, limit=1).records
-    if asked and (run := instance.get_run_by_id(run_id)):
-        instance.report_run_canceling(run)
+    try:
+        asked = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.PIPELINE_CANCELING, limit=1).records
+        if asked and (run := instance.get_run_by_id(run_id)):
+            instance.report_run_canceling(run)
+    except Exception:  # Dagster would end the run for it without a word
+        log.warning("warm.canceling_unknown", extra={"run": run_id}, exc_info=True)
 
 
 def _settle(run_id: str, instance: dg.DagsterInstance, how: str) -> None:
