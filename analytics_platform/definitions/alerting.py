@@ -16,6 +16,7 @@ from analytics_platform.alerts.lasting import over, raise_each, tell_while
 from analytics_platform.alerts.notes import KINDS
 from analytics_platform.definitions.intent import Intent, intent_of
 from analytics_platform.definitions.lasting import overdue_streams, stuck_daemons
+from analytics_platform.definitions.resources import KeptLedger
 from analytics_platform.definitions.sensors import failed_in_a_row
 from analytics_platform.errors import PlatformError
 from analytics_platform.facts import StreamSchemas
@@ -26,7 +27,6 @@ from analytics_platform.pipeline.governance.readers import note_unregistered, un
 from analytics_platform.pipeline.governance.sunset import look_at_sunsets
 from analytics_platform.pipeline.governance.taken_back import tell_consumers
 from analytics_platform.pipeline.known import known_of
-from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
 from analytics_platform.security.certificate_ends import certificate_ends, ending
 from analytics_platform.security.cluster import cluster_of
@@ -44,6 +44,7 @@ def alert_sensor(declared: Catalog, schemas: Mapping[str, StreamSchemas]) -> dg.
     """The sensor that delivers; without a destination it only keeps the alerts, for `ap alert list`."""
     found: list[Known] = []
     looked: list[datetime] = []
+    kept = KeptLedger(LedgerRole.PLANNER, "alerts")
 
     @dg.sensor(
         name="alerts",
@@ -56,7 +57,7 @@ def alert_sensor(declared: Catalog, schemas: Mapping[str, StreamSchemas]) -> dg.
         settings, now = read_settings(), datetime.now(UTC)
         found[:] = found or [known_of(declared, schemas)]  # parses SQL: once a process
         try:
-            with connect(settings.ledger_as(LedgerRole.PLANNER), application="alerts") as ledger:
+            with kept.of(settings) as ledger:
                 look_at_dagster(context.instance, ledger, declared, now)
                 problems = look_at_governance(ledger, settings, declared, now)
                 if not looked or now - looked[0] >= USE_EVERY:

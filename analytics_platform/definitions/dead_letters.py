@@ -3,8 +3,8 @@
 import dagster as dg
 
 from analytics_platform.dead_letters import Sender, send_dead_letters
+from analytics_platform.definitions.resources import KeptLedger
 from analytics_platform.errors import UnreachableError
-from analytics_platform.postgres import connect
 from analytics_platform.product import Catalog
 from analytics_platform.settings import LedgerRole, read_settings
 
@@ -18,6 +18,7 @@ def dead_letter_sensors(declared: Catalog) -> list[dg.SensorDefinition]:
     """
     if not any(stream.dead_letters for stream in declared.streams.values()):
         return []
+    kept = KeptLedger(LedgerRole.WORKER, "dead letters")
 
     @dg.sensor(
         name="dead_letters",
@@ -29,7 +30,7 @@ def dead_letter_sensors(declared: Catalog) -> list[dg.SensorDefinition]:
         """Send what is new."""
         settings = read_settings()
         try:
-            with connect(settings.ledger_as(LedgerRole.WORKER), application="dead letters") as ledger:
+            with kept.of(settings) as ledger:
                 rows = send_dead_letters(Sender(settings=settings, declared=declared, ledger=ledger))
         except UnreachableError as error:
             return dg.SkipReason(str(error))

@@ -15,7 +15,7 @@ from analytics_platform.pipeline.parts import Parts
 from analytics_platform.postgres import connect
 from analytics_platform.product import Pipeline
 from analytics_platform.security.parts import PartName
-from analytics_platform.settings import LedgerRole, read_settings
+from analytics_platform.settings import LedgerRole, Settings, read_settings
 
 
 class PlatformResource(dg.ConfigurableResource):
@@ -73,3 +73,38 @@ class KeptParts:
     def _drop(self, name: str) -> None:
         if name in self._kept:
             self._kept.pop(name)[1].close()
+
+
+class KeptLedger:
+    """A connection to the ledger that outlives a sensor's tick; after any error the next tick connects anew."""
+
+    def __init__(self, role: LedgerRole, application: str) -> None:
+        self._role, self._application = role, application
+        self._lock = threading.Lock()
+        self._kept: psycopg.Connection | None = None
+
+    @contextmanager
+    def of(self, settings: Settings) -> Generator[psycopg.Connection]:
+        """The connection; one tick at a time. Raises what `connect` raises."""
+        with self._lock:
+            if self._kept and not _answers(self._kept):
+                self._drop()
+            self._kept = self._kept or connect(settings.ledger_as(self._role), application=self._application)
+            try:
+                yield self._kept
+            except BaseException:
+                self._drop()
+                raise
+
+    def _drop(self) -> None:
+        if self._kept:
+            self._kept.close()
+        self._kept = None
+
+
+def _answers(connection: psycopg.Connection) -> bool:
+    try:
+        connection.execute("select 1")
+    except psycopg.OperationalError:
+        return False
+    return True
