@@ -133,7 +133,7 @@ def sql(
     connection, stored = connect_duckdb(), _stored_tables(settings, public.versions, at)
     rights = _rights(reader, declared, stored)
     views = {table: rights.view(table, stored[table].columns.names) for table in stored}
-    shown = {table: view for table, view in views.items() if view and _is_there(view, table, query, reader)}
+    shown = {table: view for table, view in views.items() if view and _is_there(view, stored[table], query, reader)}
     for table, view in shown.items():
         told = _shown(table, stored[table].columns, declared, public, view, rights)
         _create_views(connection, table, query_of(connection, told, stored[table].rows(view.hidden)))
@@ -182,8 +182,10 @@ def _rights(reader: Reader | None, declared: Catalog, stored: Mapping[str, "_Sto
     return reader.rights(declared, columns)
 
 
-def _is_there(view: View, table: str, query: str, reader: Reader | None) -> bool:
-    return reader is None or not view.is_sensitive or _names(query, table)
+def _is_there(view: View, stored: "_Stored", query: str, reader: Reader | None) -> bool:
+    """What is told or kept when it is read is there for queries that name it."""
+    is_for_all = stored.trouble is None and (reader is None or not view.is_sensitive)
+    return is_for_all or _names(query, stored.table)
 
 
 def _names(query: str, table: str) -> bool:
@@ -230,14 +232,18 @@ def _create_views(connection: duckdb.DuckDBPyConnection, table: str, query: str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """A table at its version, with all its files there; nothing of its rows is read yet."""
+    """A table at its version; nothing of its rows is read yet. `trouble` is why they cannot be, if they cannot."""
 
+    table: str
     root: str
     files: pa.Table
     columns: pa.Schema
+    trouble: QueryError | None
 
     def rows(self, hidden: Collection[str] = ()) -> Any:
-        """The rows without the hidden columns, as something that DuckDB registers."""
+        """The rows without the hidden columns, as something that DuckDB registers. Raises what is wrong with them."""
+        if self.trouble:
+            raise self.trouble
         columns = pa.schema([each for each in self.columns if each.name not in hidden])
         return dataset_of(self.root, self.files, columns) if self.files.num_rows else columns.empty_table()
 
@@ -247,7 +253,10 @@ def _stored_tables(settings: Settings, versions: Mapping[str, int], at: datetime
 
 
 def _stored(settings: Settings, table: str, versions: Mapping[str, int], *, is_past: bool) -> _Stored:
-    """A table at its version; what it is made of is looked at first, and what is missing is named."""
+    """A table at its version; what it is made of is looked at first, and what is missing is named.
+
+    Raises QueryError where its log cannot be read: its columns are unknown then, and what its models may show.
+    """
     root, version = settings.table_dir / table, versions[table]
     try:
         delta = DeltaTable(str(root), version=version)
@@ -257,10 +266,11 @@ def _stored(settings: Settings, table: str, versions: Mapping[str, int], *, is_p
     if (cut := cut_off(root, version)) is not None:
         raise _not_there(settings, table, versions, f"the commit of version {cut} was cut off", is_past=False)
     there = {entry.name for entry in os.scandir(root)}  # a month's files: by Path it takes ten times as long
+    trouble = None
     if missing := [path for path in files["path"].to_pylist() if path not in there]:
         named = ", ".join(missing[:NAMED_FILES]) + (" …" if len(missing) > NAMED_FILES else "")
-        raise _not_there(settings, table, versions, f"{len(missing)} files are missing: {named}", is_past=is_past)
-    return _Stored(root=str(root), files=files, columns=columns)
+        trouble = _not_there(settings, table, versions, f"{len(missing)} files are missing: {named}", is_past=is_past)
+    return _Stored(table=table, root=str(root), files=files, columns=columns, trouble=trouble)
 
 
 def _not_there(

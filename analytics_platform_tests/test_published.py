@@ -156,6 +156,17 @@ def test_a_cut_whose_files_are_gone_names_them_and_what_to_do(shop, vanished):
         sql(settings, CATALOG, "from orders")
 
 
+def test_who_does_not_ask_for_a_damaged_table_is_answered(shop):
+    settings, _, _ = shop
+    for path in (settings.table_dir / "orders/silver").glob("*.parquet"):
+        path.unlink()
+    assert sql(settings, CATALOG, "select count(*)::int as n from revenue").to_pylist() == [{"n": 2}]
+    assert sql(settings, CATALOG, "select count(*)::int as n from orders.bronze").to_pylist() == [{"n": 4}]
+    assert read_table(settings, CATALOG, "revenue").count("*").fetchall() == [(2,)]
+    with pytest.raises(QueryError, match="files are missing"):
+        sql(settings, CATALOG, "from revenue join orders using (minute)")
+
+
 def test_an_old_cut_whose_files_are_gone_is_no_longer_kept(shop):
     settings, _, _ = shop
     at = datetime.now(UTC)
