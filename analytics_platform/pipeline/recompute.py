@@ -49,11 +49,11 @@ class Recomputed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """With what a model is recomputed: its time, the streams whose rows have `gone` until when, models `asked` for."""
+    """With what models are recomputed: the time of each, streams whose rows are `gone`, models `asked` for."""
 
     parts: Parts
     epoch: int
-    at: datetime
+    at: Mapping[str, datetime]
     gone: Mapping[str, datetime]
     asked: Collection[str]
 
@@ -95,19 +95,11 @@ def recompute_models(
     at = {model.name: of_model(model, parts.pipeline, watermarks) or EPOCH for model in parts.pipeline.models}
     timers.fire(parts.ledger, at)
     gone = expired.gone(parts.ledger, parts.pipeline.stream_names)
+    work = Work(parts=parts, epoch=epoch, at=at, gone=gone, asked=asked)
     tried: dict[str, Tried] = {}
-
-    def attempt(query: DuckDBPyConnection, model: Model) -> None:
-        behind = next((tried[name].error for name in model.inputs if name in tried and tried[name].error), None)
-        work = Work(parts=replace(parts, query=query), epoch=epoch, at=at[model.name], gone=gone, asked=asked)
-        tried[model.name] = _try(model, marks[model.name], work, behind)
-
     with QueryPool(parts.query, at_once) as pool, _told(tried, parts):
         for level in levels(parts.pipeline):
-            models = [model for model in level if model.name not in frozen]
-            marks = {model.name: dirty.marks(parts.ledger, model.name, MOST_GRAINS) for model in models}
-            are_few = sum(map(len, marks.values())) <= FEW_GRAINS
-            pool.each(attempt, models, alone=not are_few)
+            _try_level([model for model in level if model.name not in frozen], work, tried, pool)
     in_order = [(name, tried[name]) for name in parts.pipeline.model_names if name in tried]
     return Recomputed(
         reports={name: one.report for name, one in in_order if one.report},
@@ -124,6 +116,18 @@ def levels(pipeline: Pipeline) -> list[list[Model]]:
     for model in pipeline.models:
         depths[model.name] = 1 + max((depths.get(name, 0) for name in model.inputs), default=0)
     return [[m for m in pipeline.models if depths[m.name] == depth] for depth in sorted(set(depths.values()))]
+
+
+def _try_level(models: Sequence[Model], work: Work, tried: dict[str, Tried], pool: QueryPool) -> None:
+    """Recompute what is dirty of models that read none of each other; what became of each is added to `tried`."""
+    marks = {model.name: dirty.marks(work.parts.ledger, model.name, MOST_GRAINS) for model in models}
+
+    def attempt(query: DuckDBPyConnection, model: Model) -> None:
+        behind = next((tried[name].error for name in model.inputs if name in tried and tried[name].error), None)
+        beside = replace(work, parts=replace(work.parts, query=query))
+        tried[model.name] = _try(model, marks[model.name], beside, behind)
+
+    pool.each(attempt, models, alone=sum(map(len, marks.values())) > FEW_GRAINS)
 
 
 def _try(model: Model, marks: Mapping[str, int], work: Work, behind: PlatformError | None) -> Tried:
@@ -185,7 +189,7 @@ def recompute_model(model: Model, marks: Mapping[str, int], work: Work) -> Model
     place = _place(model, table, grains, parts)
     readers = parts.pipeline.readers(model.name)
     _mark(model, place.rows.filter(place.inside), [reader for reader in readers if reader.name in work.asked], parts)
-    read = slice_of(model, marks.keys(), work.at, parts)
+    read = slice_of(model, marks.keys(), work.at[model.name], parts)
     rows = recompute(parts.query, model, read).cast(table.shape.columns)
     _require_own(rows, model, grains)
     _replace(model, table, rows, place, parts, work.epoch)
