@@ -4,7 +4,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 
 from analytics_platform.errors import PlatformError
@@ -103,13 +103,10 @@ class Supervisor:
         """Stop all, those first that depend on others."""
         for group in reversed(stages(self.members)):
             with ThreadPoolExecutor() as pool:
-                list(pool.map(self._stop, [self.parts[name] for name in group]))
-
-    def _stop(self, part: Supervised) -> None:
-        if part.process is not None:
-            part.member.before_stop()
-            stop(part.process, part.member.part, STOP_SECONDS)
-        self._enter(part, PartState.STOPPED)
+                ending = {pool.submit(_stop, self.parts[name]): self.parts[name] for name in group}
+                for ended in as_completed(ending):  # told here, one by one: two threads cannot write one record
+                    ended.result()
+                    self._enter(ending[ended], PartState.STOPPED)
 
     def _start_when_due(self, part: Supervised) -> None:
         if any(self.parts[name].state not in (PartState.UP, PartState.DONE) for name in part.member.after):
@@ -171,6 +168,12 @@ class Supervisor:
             part.reason = ""
         pid = part.process.pid if part.process else None
         self.tell(f"part.{state}", {"part": part.name, "pid": pid, "address": part.member.address, **facts})
+
+
+def _stop(part: Supervised) -> None:
+    if part.process is not None:
+        part.member.before_stop()
+        stop(part.process, part.member.part, STOP_SECONDS)
 
 
 def stages(members: Sequence[Member]) -> list[list[str]]:

@@ -156,8 +156,10 @@ class Run:
         self.tell("instance.stopping", {})
         self.observer.close()
         self.gold.close()
-        self.supervisor.stop()
-        end_leftovers(find_leftovers(self.state_dir), LEFTOVER_SECONDS)  # run workers outlive their code server
+        try:
+            self.supervisor.stop()
+        finally:
+            end_leftovers(find_leftovers(self.state_dir), LEFTOVER_SECONDS)  # run workers outlive their code server
         self.collector.collect()
         save_instance(self.state_dir, stopped(self._instance))
         self.say("instance.stopped", {})

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,22 @@ def test_a_process_that_outlives_its_supervisor_is_found_and_ended(tmp_path, sup
     end_leftovers(found, patience_seconds=5)
     assert supervisor.parts["worker"].process.wait(5) != 0
     assert find_leftovers(tmp_path) == []
+
+
+def test_parts_that_end_at_once_are_told_one_after_the_other(tmp_path):
+    telling, overlapping, told = threading.Lock(), [], []
+
+    def tell(event, facts):
+        if not telling.acquire(blocking=False):
+            overlapping.append(facts["part"])
+            return
+        threading.Event().wait(0.02)
+        told.append((event, facts["part"]))
+        telling.release()
+
+    names = [f"part{number}" for number in range(6)]
+    supervisor = Supervisor([Member(part=a_part(tmp_path, name)) for name in names], tell)
+    tick_until(supervisor, lambda: supervisor.is_healthy)
+    supervisor.stop()
+    assert not overlapping
+    assert sorted(part for event, part in told if event == "part.stopped") == names

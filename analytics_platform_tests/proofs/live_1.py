@@ -68,8 +68,13 @@ def _up(report: Report, clone: Path, environment: dict[str, str], name: str) -> 
         began = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does
         process.wait(STOP_SECONDS_AT_MOST)
+        assert process.stdout is not None
+        said = process.stdout.read()
     report.figure(f"{name}_seconds_to_stop", round(time.monotonic() - began, 1))
+    report.claim(f"{name}: Ctrl-C ends it in order", "stopped; `ap up` goes on from here" in said)
     left = _marked(clone)
+    if left:
+        report.say(said)
     report.claim(f"{name}: Ctrl-C leaves no process behind {left or ''}", not left)
     return start
 
