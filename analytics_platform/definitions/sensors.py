@@ -39,7 +39,7 @@ UNFINISHED = [
 STARTED = dg.DagsterRunStatus.STARTED
 LEASE_DOES = "lease: reads what is new, recomputes what is due, judges again what is ordered"
 LISTEN_SECONDS = 9.5  # an idle tick: at Dagster's own pace of 5 s, this one is over when the next may begin
-LOOK_SECONDS = 4.7  # between two looks at what sends no news: timers and orders
+LOOK_SECONDS = LISTEN_SECONDS / 2  # between two looks at what sends no news: timers and orders
 LOST_EVERY = timedelta(seconds=5)  # at least, between two looks for lost runs of a pipeline at rest
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 MOST_FAILED = 10  # the longest wait is reached before
